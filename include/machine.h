@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The seam, part 1: CPUs, cross-calls, sync, interrupts, clock, facts, memory.
+ *
+ * efi/ (bare metal under UEFI) and host/ (a Linux process) each implement all of it, and linking
+ * chooses. What each machine can promise is a bit of the capability word; docs/architecture.md has
+ * the table. The wrappers of single instructions are in x86.h and do not go through here.
+ *
+ * CPU 0 is the boot CPU: the one that called smpoke_main(). It is the only one that may call
+ * firmware, the console, files and the allocators.
+ */
+#ifndef SMPOKE_MACHINE_H
+#define SMPOKE_MACHINE_H
+
+#include "trap.h"
+#include "types.h"
+
+/* Capabilities: promises, and the one quirk that tests must know. One bit each. */
+#define MACHINE_CAP_SMP (1u << 0)	    /* more than one CPU is ours */
+#define MACHINE_CAP_RING0 (1u << 1)	    /* privileged instructions */
+#define MACHINE_CAP_IRQ_OFF (1u << 2)	    /* machine_irq_save() really holds interrupts back */
+#define MACHINE_CAP_ALIAS_PRIVATE (1u << 3) /* no other CPU can reach an open alias */
+#define MACHINE_CAP_SILICON (1u << 4)	    /* instructions run on a real CPU, not an emulator */
+#define MACHINE_CAP_TSC_INVARIANT (1u << 5) /* the TSC runs at one rate in every P- and C-state */
+#define MACHINE_CAP_STALE_INT3 (1u << 6)    /* quirk: runs INT3s that memory no longer holds */
+
+/**
+ * machine_caps() - what this machine promises
+ *
+ * Context: any CPU, any state. SMP may appear when machine_start_cpus() returns; nothing else moves.
+ */
+u32 machine_caps(void);
+
+/**
+ * machine_cap_name() - the word for one capability bit, as written in the reason of a skip
+ */
+const char *machine_cap_name(u32 cap);
+
+/**
+ * machine_env() - where figures of this run come from: "metal", "vm", "tcg" or "host"
+ *
+ * "vm" is bare metal under a hypervisor other than QEMU's TCG. The word stands in every file.
+ */
+const char *machine_env(void);
+
+/**
+ * machine_nr_cpus_present() - CPUs that could be started, the boot CPU included
+ */
+u32 machine_nr_cpus_present(void);
+
+/**
+ * machine_nr_cpus() - CPUs that are ours now: 0 .. machine_nr_cpus() - 1
+ *
+ * 1 until machine_start_cpus(). Context: any CPU, any state.
+ */
+u32 machine_nr_cpus(void);
+
+/**
+ * machine_this_cpu() - index of the calling CPU
+ *
+ * Context: any CPU of ours, any state, traps included. noinstr.
+ */
+u32 machine_this_cpu(void);
+
+/**
+ * machine_cpu_lost() - true for a CPU that missed a deadline; it gets no work and no sync any more
+ */
+bool machine_cpu_lost(u32 cpu);
+
+/**
+ * machine_start_cpus() - take the other CPUs, once
+ * @nr_wanted: how many in all, the boot CPU included; 0 = every one there is
+ * @ret_reason: set to a sentence when fewer came than there are, else to NULL
+ *
+ * Context: boot CPU, interrupts on. Deadline: seconds. The run goes on with the CPUs that came.
+ * Return: 0, also when only the boot CPU remains; -ERR_RANGE when @nr_wanted exceeds those present.
+ */
+int machine_start_cpus(u32 nr_wanted, const char **ret_reason);
+
+/**
+ * machine_stop_cpus() - bring the other CPUs home and restore their state
+ *
+ * Context: boot CPU, no CPU has work. Return: 0, or -ERR_TIMEOUT when one did not come home: then
+ * the machine must not be handed back to firmware, and machine_exit() resets or powers off instead.
+ */
+int machine_stop_cpus(void);
+
+/**
+ * cpu_fn - a procedure that runs on another CPU
+ *
+ * Runs on a stack of ours (32 KiB or more), interrupts on. It may not call firmware, the console,
+ * files or an allocator, nor wait without a deadline. A trap that nobody handles ends it, and
+ * machine_cpu_wait() says so. Vector registers are not saved across traps: handlers use none.
+ */
+typedef void (*cpu_fn)(void *arg);
+
+/**
+ * machine_cpu_start() - let another CPU run a procedure; returns at once
+ * @cpu: 1 .. machine_nr_cpus() - 1
+ *
+ * Context: boot CPU. Everything written before is visible to the procedure.
+ * Return: 0; -ERR_INVAL for no such CPU; -ERR_BUSY when it still runs one; -ERR_TIMEOUT when lost.
+ */
+int machine_cpu_start(u32 cpu, cpu_fn fn, void *arg);
+
+/**
+ * machine_cpu_wait() - wait until the CPU's procedure is done
+ * @timeout_ns: after that the CPU counts as lost for the rest of the run
+ * @ret_fault: filled on -ERR_FAULT; may be NULL
+ *
+ * Context: boot CPU. Everything the procedure wrote is visible afterwards.
+ * Return: 0; -ERR_FAULT when a trap ended the procedure (the CPU itself is fine and can be given
+ * more work); -ERR_TIMEOUT; -ERR_INVAL for a CPU that was given nothing.
+ */
+int machine_cpu_wait(u32 cpu, u64 timeout_ns, struct machine_fault *ret_fault);
+
+/**
+ * machine_probe() - run a procedure on this CPU and come back even if it traps
+ * @ret_fault: filled on -ERR_FAULT; may be NULL
+ *
+ * Context: any CPU of ours; may be nested. The procedure keeps no resource that an early end leaks.
+ * Return: 0 when it returned, -ERR_FAULT when a trap ended it.
+ */
+int machine_probe(cpu_fn fn, void *arg, struct machine_fault *ret_fault);
+
+/**
+ * machine_sync_core_each_cpu() - every CPU of ours executes a serialising instruction
+ * @ret_cpu: on -ERR_TIMEOUT the CPU that did not answer; may be NULL
+ *
+ * Other CPUs are addressed one by one, never by a broadcast. A CPU answers after it serialised, not
+ * before; this CPU serialises too. Stores made before the call are visible to the other CPUs when
+ * they serialise. The callers exclude each other (text_mutex).
+ * Context: any CPU of ours, not from a trap. The other CPUs must have interrupts on, or turn them on
+ * within the deadline. This CPU's interrupts may be off.
+ * Cost: one cross-CPU round trip, whatever the number of CPUs; nothing but the serialising
+ * instruction when alone.
+ * Return: 0 or -ERR_TIMEOUT.
+ */
+int machine_sync_core_each_cpu(u32 *ret_cpu);
+
+/**
+ * machine_irq_save() - hold interrupts back on this CPU
+ *
+ * Context: any CPU. Without MACHINE_CAP_IRQ_OFF this does nothing and says so by that missing bit.
+ * Return: what machine_irq_restore() needs.
+ */
+u64 machine_irq_save(void);
+void machine_irq_restore(u64 flags);
+
+/**
+ * machine_irqs_off() - true when interrupts are held back on this CPU (always false without the cap)
+ */
+bool machine_irqs_off(void);
+
+/**
+ * machine_tsc_hz() - ticks of rdtsc() per second, as validated at the start
+ *
+ * Before calibration: 6 GHz, so that deadlines come late rather than early. Any context.
+ */
+u64 machine_tsc_hz(void);
+
+/* How long from now, in ticks: deadline = rdtsc() + machine_ticks(ns). Any context. */
+u64 machine_ticks(u64 ns);
+
+/* Nanoseconds for ticks, rounded to nearest. Any context. */
+u64 machine_ns(u64 tsc_ticks);
+
+/**
+ * machine_for_each_fact() - everything that machine.csv should say about this machine
+ * @emit: called once per fact, key in lower_case_words with the unit in the name
+ *
+ * Context: boot CPU, after machine_start_cpus().
+ */
+void machine_for_each_fact(void (*emit)(void *ctx, const char *key, const char *value), void *ctx);
+
+/* Calendar time, UTC as far as the machine knows. All zero when it does not. */
+struct machine_time {
+	u16 year;
+	u8 month, day, hour, minute, second;
+};
+
+struct machine_time machine_time(void);
+
+/**
+ * machine_alloc() - zeroed, page-aligned memory for data; never executable
+ *
+ * Context: boot CPU. Return: NULL when there is none.
+ */
+void *machine_alloc(size_t bytes);
+void machine_free(void *mem, size_t bytes);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One-instruction wrappers. Instructions of the ISA never go through the machine seam: they mean
+ * the same in ring 0 and ring 3, or the caller is efi/ and knows that it is in ring 0.
+ *
+ * A "memory" clobber stands wherever the compiler must not move accesses across the instruction.
+ */
+#ifndef SMPOKE_X86_H
+#define SMPOKE_X86_H
+
+#include "types.h"
+
+#define INT3_INSN_OPCODE 0xCC
+
+struct cpuid_regs {
+	u32 eax, ebx, ecx, edx;
+};
+
+static inline struct cpuid_regs cpuid(u32 leaf, u32 subleaf)
+{
+	struct cpuid_regs r;
+
+	__asm__ volatile("cpuid"
+			 : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+			 : "a"(leaf), "c"(subleaf)
+			 : "memory");
+	return r;
+}
+
+/* The bare counter, for deadlines. May be read early or late by tens of cycles. */
+static force_inline u64 rdtsc(void)
+{
+	u32 lo, hi;
+
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return (u64)hi << 32 | lo;
+}
+
+/*
+ * Time stamps around measured code: the LFENCE before keeps earlier instructions out of the window,
+ * the one after keeps later ones from starting before the counter was read (Intel SDM vol. 2,
+ * RDTSC). On AMD this needs LFENCE to be serialising (DE_CFG[1]); machine.csv says whether it is.
+ */
+static force_inline u64 rdtsc_ordered(void)
+{
+	u32 lo, hi;
+
+	__asm__ volatile("lfence\n\trdtsc\n\tlfence" : "=a"(lo), "=d"(hi) : : "memory");
+	return (u64)hi << 32 | lo;
+}
+
+static force_inline void cpu_relax(void)
+{
+	__asm__ volatile("pause" : : : "memory");
+}
+
+static force_inline void mfence(void)
+{
+	__asm__ volatile("mfence" : : : "memory");
+}
+
+static force_inline void lfence(void)
+{
+	__asm__ volatile("lfence" : : : "memory");
+}
+
+static force_inline u64 read_flags(void)
+{
+	u64 flags;
+
+	__asm__ volatile("pushfq\n\tpopq %0" : "=rm"(flags) : : "memory");
+	return flags;
+}
+
+/*
+ * IRET to the next instruction: serialising on every x86-64 CPU, causes no VM exit, and works in
+ * ring 3 too (Intel SDM vol. 3, "Serializing Instructions"). It also unmasks NMIs, so it must not
+ * be used inside an NMI handler.
+ */
+static force_inline void iret_to_self(void)
+{
+	u64 tmp;
+
+	__asm__ volatile("mov %%ss, %k0\n\t"
+			 "pushq %q0\n\t"
+			 "pushq %%rsp\n\t"
+			 "addq $8, (%%rsp)\n\t"
+			 "pushfq\n\t"
+			 "mov %%cs, %k0\n\t"
+			 "pushq %q0\n\t"
+			 "leaq 1f(%%rip), %q0\n\t"
+			 "pushq %q0\n\t"
+			 "iretq\n"
+			 "1:"
+			 : "=&r"(tmp)
+			 :
+			 : "cc", "memory");
+}
+
+/* SERIALIZE, as bytes: assemblers before 2020 do not know it. Needs CPUID.7.0:EDX[14]. */
+static force_inline void serialize(void)
+{
+	__asm__ volatile(".byte 0x0f, 0x01, 0xe8" : : : "memory");
+}
+
+/* Ring 0 only, from here on. */
+
+static force_inline u64 rdmsr(u32 msr)
+{
+	u32 lo, hi;
+
+	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr) : "memory");
+	return (u64)hi << 32 | lo;
+}
+
+static force_inline void wrmsr(u32 msr, u64 value)
+{
+	__asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
+}
+
+static force_inline u64 read_cr0(void)
+{
+	u64 v;
+
+	__asm__ volatile("mov %%cr0, %0" : "=r"(v) : : "memory");
+	return v;
+}
+
+static force_inline void write_cr0(u64 v)
+{
+	__asm__ volatile("mov %0, %%cr0" : : "r"(v) : "memory");
+}
+
+static force_inline u64 read_cr2(void)
+{
+	u64 v;
+
+	__asm__ volatile("mov %%cr2, %0" : "=r"(v) : : "memory");
+	return v;
+}
+
+static force_inline u64 read_cr3(void)
+{
+	u64 v;
+
+	__asm__ volatile("mov %%cr3, %0" : "=r"(v) : : "memory");
+	return v;
+}
+
+/* Serialising; drops every non-global translation of this CPU. */
+static force_inline void write_cr3(u64 v)
+{
+	__asm__ volatile("mov %0, %%cr3" : : "r"(v) : "memory");
+}
+
+static force_inline u64 read_cr4(void)
+{
+	u64 v;
+
+	__asm__ volatile("mov %%cr4, %0" : "=r"(v) : : "memory");
+	return v;
+}
+
+static force_inline void cli(void)
+{
+	__asm__ volatile("cli" : : : "memory");
+}
+
+static force_inline void sti(void)
+{
+	__asm__ volatile("sti" : : : "memory");
+}
+
+/* STI holds interrupts back for one instruction, so that no wake-up falls between it and HLT. */
+static force_inline void sti_hlt(void)
+{
+	__asm__ volatile("sti\n\thlt" : : : "memory");
+}
+
+static force_inline u32 inl(u16 port)
+{
+	u32 v;
+
+	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port) : "memory");
+	return v;
+}
+
+#endif
