@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lock-prefix switching: one byte per site, to UP form and back.
+ */
+#include "smp_locks.h"
+
+#include "machine.h"
+#include "machine_text.h"
+#include "text_patching.h"
+#include "x86.h"
+
+struct prefix_change {
+	u8 from, to;
+	const u8 *text, *text_end;
+	ptrdiff_t delta;
+};
+
+static void note_unexpected(struct smp_locks_result *ret, const s32 *entry)
+{
+	if (!ret->first_unexpected)
+		ret->first_unexpected = entry;
+}
+
+/* One entry, one outcome. */
+static void change_entry(const struct prefix_change *change, const s32 *entry,
+			 struct smp_locks_result *ret)
+{
+	u8 *prefix = (u8 *)entry + *entry;
+
+	if (!*entry) {
+		ret->nr_zero++;
+	} else if (prefix < change->text || prefix >= change->text_end) {
+		ret->nr_out_of_range++;
+		note_unexpected(ret, entry);
+	} else if (*prefix == change->from) {
+		*(volatile u8 *)(prefix + change->delta) = change->to;
+		ret->nr_changed++;
+	} else if (*prefix == change->to) {
+		ret->nr_already++;
+	} else {
+		ret->nr_unexpected++;
+		note_unexpected(ret, entry);
+	}
+}
+
+static int change_prefixes(const s32 *start, const s32 *end, struct prefix_change *change,
+			   struct smp_locks_result *ret)
+{
+	int err;
+
+	*ret = (struct smp_locks_result){ 0 };
+	if (!text_mutex_held())
+		return -ERR_PERM;
+	if (change->text_end < change->text ||
+	    !text_contains(change->text, change->text_end - change->text))
+		return -ERR_RANGE;
+	err = text_alias_open(&change->delta);
+	if (err)
+		return err;
+	for (const s32 *entry = start; entry < end; entry++)
+		change_entry(change, entry, ret);
+	text_alias_close();
+	/* This CPU may have the old prefixes decoded; without it the next pass could still lock. */
+	iret_to_self();
+	return 0;
+}
+
+int alternatives_smp_unlock(const s32 *start, const s32 *end, u8 *text, u8 *text_end,
+			    enum smp_up_form form, struct smp_locks_result *ret)
+{
+	struct prefix_change change = {
+		.from = LOCK_PREFIX_BYTE, .to = form, .text = text, .text_end = text_end
+	};
+
+	return change_prefixes(start, end, &change, ret);
+}
+
+int alternatives_smp_lock(const s32 *start, const s32 *end, u8 *text, u8 *text_end,
+			  enum smp_up_form form, struct smp_locks_result *ret)
+{
+	struct prefix_change change = {
+		.from = form, .to = LOCK_PREFIX_BYTE, .text = text, .text_end = text_end
+	};
+
+	return change_prefixes(start, end, &change, ret);
+}
