@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+#
+# Every entry point of smpoke.
+#
+#   make run     boot it under QEMU/OVMF; results land in results/<run>/   SMP=2 ARGS="--quick" OVMF=
+#   make test    build and pass all tests
+#   make host    build/host/smpoke, the same program as a Linux process
+#   make image   build/smpoke.efi
+#   make clean
+#
+# ZYDIS_SRC=/path/to/zydis uses a checkout of yours instead of the distribution's source package.
+
+SMP ?= 2
+ARGS ?= --quick
+OVMF ?=
+QEMU_TIMEOUT ?= 300
+
+CC = gcc
+# V=1 shows whole commands.
+Q = $(if $(V),,@printf '  %s\n' $@;)
+OBJCOPY = objcopy
+B = build
+ZYDIS = $(or $(ZYDIS_SRC),$B/zydis)
+GNU_EFI_INC = /usr/include/efi
+GNU_EFI_LIB = $(firstword $(wildcard /usr/lib /usr/lib64 /usr/lib/x86_64-linux-gnu))
+
+CORE = insn int3 nops smp_locks smp_text_poke text_poke text_poke_queue
+BENCH = assemble bench csv facts format main options options_file options_text region results runner screen \
+	stats suite_check suite_forms suite_lock suite_poke suites summary text toggle victim
+EFI_C = $(basename $(notdir $(wildcard efi/*.c)))
+EFI_S = $(basename $(notdir $(wildcard efi/*.S)))
+HOST = $(basename $(notdir $(wildcard host/*.c)))
+ZYDIS_C = Decoder DecoderData Encoder EncoderData Register SharedData Utils
+
+WARN = -Wall -Wextra -Werror
+BASE = -std=gnu11 -O2 -g -MMD -MP -fno-strict-aliasing -fcf-protection=none -mno-red-zone
+# What core, bench and efi are built with: nothing of a libc, no vector registers in trap handlers.
+FREE = $(BASE) -ffreestanding -fno-stack-protector -mgeneral-regs-only \
+	-fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
+ZYDIS_DEF = -DZYAN_NO_LIBC -DZYDIS_STATIC_BUILD -DZYCORE_STATIC_BUILD -DZYDIS_DISABLE_FORMATTER
+ZYDIS_INC = -isystem $(ZYDIS)/include -isystem $(ZYDIS)/dependencies/zycore/include
+INC = -Iinclude $(ZYDIS_DEF) $(ZYDIS_INC)
+EFI_FLAGS = $(FREE) -fpic -fvisibility=hidden -fshort-wchar -maccumulate-outgoing-args
+EFI_INC = -DGNU_EFI_USE_MS_ABI -isystem $(GNU_EFI_INC) -isystem $(GNU_EFI_INC)/x86_64
+HOST_FLAGS = $(BASE) -D_GNU_SOURCE -fPIE -pthread
+HOST_LINK = -pie -pthread -Wl,--defsym=_stext=_init
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+.PHONY: all run test host image clean FORCE
+.DELETE_ON_ERROR:
+all: image host
+
+# ---- What must be installed, and Zydis ----
+
+$B/.deps-%: tools/install-deps
+	@tools/install-deps $*
+	@mkdir -p $B && touch $@
+
+$B/.zydis: tools/fetch-zydis | $B/.deps-build
+	@tools/fetch-zydis $B/zydis
+	@touch $@
+
+# Which sources this is: changes only when the answer does, so that nothing else is built again.
+$B/gen/commit.h: FORCE
+	@mkdir -p $(@D)
+	@printf '#define SMPOKE_COMMIT "%s"\n' \
+		"$$(git describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)" > $@.new
+	@cmp -s $@ $@.new && rm $@.new || mv $@.new $@
+
+# Only the file that writes it into machine.csv sees it.
+commit_flag = $(if $(filter facts,$1),-include $B/gen/commit.h)
+
+# ---- Machine 1: bare metal under UEFI ----
+
+EFI_OBJ = $(CORE:%=$B/efi/core/%.o) $(BENCH:%=$B/efi/bench/%.o) $(EFI_C:%=$B/efi/efi/%.o) \
+	$(EFI_S:%=$B/efi/efi/%.S.o) $(ZYDIS_C:%=$B/efi/zydis/%.o)
+PE_SECTIONS = .text .rodata .data .dynamic .rela .reloc
+
+image: $B/smpoke.efi
+
+$B/efi/core/%.o: core/%.c | $B/.zydis
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(EFI_FLAGS) $(WARN) $(INC) -Icore -c $< -o $@
+
+$B/efi/bench/%.o: bench/%.c | $B/.zydis $B/gen/commit.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(EFI_FLAGS) $(WARN) $(INC) -Ibench $(call commit_flag,$*) -c $< -o $@
+
+$B/efi/efi/%.o: efi/%.c | $B/.deps-build
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(EFI_FLAGS) $(WARN) -Iinclude -Iefi $(EFI_INC) -c $< -o $@
+
+$B/efi/efi/%.S.o: efi/%.S | $B/.deps-build
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(EFI_FLAGS) $(WARN) -Iinclude -Iefi -c $< -o $@
+
+$B/efi/zydis/%.o: $B/.zydis tools/zydis-mem.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(EFI_FLAGS) $(ZYDIS_DEF) $(ZYDIS_INC) -I$(ZYDIS)/src -include tools/zydis-mem.h \
+		-c $(ZYDIS)/src/$*.c -o $@
+
+$B/smpoke.so: $(EFI_OBJ) efi/smpoke.lds
+	$(Q)ld -nostdlib -shared -Bsymbolic --gc-sections --no-undefined -z noexecstack \
+		--hash-style=sysv --build-id=none -T efi/smpoke.lds \
+		$(GNU_EFI_LIB)/crt0-efi-x86_64.o $(EFI_OBJ) -L$(GNU_EFI_LIB) -lgnuefi -o $@
+
+$B/smpoke.efi: $B/smpoke.so
+	$(Q)$(OBJCOPY) $(PE_SECTIONS:%=-j %) --target efi-app-x86_64 --subsystem=10 $< $@
+
+# ---- Machine 2: a Linux process ----
+
+host_objects = $(CORE:%=$1/core/%.o) $(BENCH:%=$1/bench/%.o) $(HOST:%=$1/host/%.o) \
+	$(ZYDIS_C:%=$1/zydis/%.o)
+
+host: $B/host/smpoke
+
+# One set of rules for each way to build it: $1 = folder, $2 = further flags.
+define host_rules
+$1/core/%.o: core/%.c | $B/.zydis
+	@mkdir -p $$(@D)
+	$$(Q)$(CC) $(FREE) -fPIE $2 $(WARN) $(INC) -Icore -c $$< -o $$@
+
+$1/bench/%.o: bench/%.c | $B/.zydis $B/gen/commit.h
+	@mkdir -p $$(@D)
+	$$(Q)$(CC) $(FREE) -fPIE $2 $(WARN) $(INC) -Ibench $$(call commit_flag,$$*) -c $$< -o $$@
+
+$1/host/%.o: host/%.c | $B/.deps-build
+	@mkdir -p $$(@D)
+	$$(Q)$(CC) $(HOST_FLAGS) $2 $(WARN) -Iinclude -Ihost -c $$< -o $$@
+
+$1/zydis/%.o: $B/.zydis tools/zydis-mem.h
+	@mkdir -p $$(@D)
+	$$(Q)$(CC) $(FREE) -fPIE $(ZYDIS_DEF) $(ZYDIS_INC) -I$(ZYDIS)/src -include tools/zydis-mem.h \
+		-c $(ZYDIS)/src/$$*.c -o $$@
+
+$1/smpoke: $(call host_objects,$1)
+	$$(Q)$(CC) $(HOST_FLAGS) $2 $(HOST_LINK) $$^ -o $$@
+endef
+
+$(eval $(call host_rules,$B/host,))
+$(eval $(call host_rules,$B/asan,$(SANITIZE)))
+
+# ---- Run it ----
+
+$B/stick.img: $B/smpoke.efi startup.nsh $B/smpoke.cfg tools/make-disk | $B/.deps-run
+	tools/make-disk $@ $B/smpoke.efi startup.nsh $B/smpoke.cfg
+
+# The options file of the stick: what a person would write into it.
+$B/smpoke.cfg: FORCE
+	@mkdir -p $(@D)
+	@printf '# made by make run\n%s\n' '$(ARGS)' > $@
+
+run: $B/stick.img
+	tools/run-qemu --image $B/stick.img --smp $(SMP) --timeout $(QEMU_TIMEOUT) \
+		$(if $(OVMF),--ovmf $(OVMF)) --log $B/console.log
+	tools/take-results $B/stick.img results
+
+include tests/tests.mk
+
+clean:
+	rm -rf $B
+
+-include $(shell find $B -name '*.d' 2>/dev/null)

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sync of this machine: membarrier(PRIVATE_EXPEDITED_SYNC_CORE).
+ *
+ * The kernel interrupts exactly the CPUs that run a thread of this process at the moment. A thread
+ * that is not running serialises before it returns to user mode the next time, so the promise
+ * holds for it without an interrupt.
+ */
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "host.h"
+#include "x86.h"
+
+#define SYNC_TIMEOUT_NS NSEC_PER_SEC
+
+static bool available;
+static bool covers_caller;
+
+static int membarrier(int command)
+{
+	return (int)syscall(SYS_membarrier, command, 0, 0);
+}
+
+/* Linux 5.10 began to serialise the caller too; before that, siblings only. */
+static bool kernel_serialises_caller(void)
+{
+	struct utsname name;
+	unsigned int major, minor;
+
+	if (uname(&name) || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+		return false;
+	return major > 5 || (major == 5 && minor >= 10);
+}
+
+void sync_setup(void)
+{
+	int known = membarrier(MEMBARRIER_CMD_QUERY);
+
+	available = known > 0 && known & MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE &&
+		    !membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE);
+	covers_caller = kernel_serialises_caller();
+}
+
+bool sync_available(void)
+{
+	return available;
+}
+
+const char *sync_kind(void)
+{
+	return available ? "membarrier" : "none";
+}
+
+/*
+ * The call waits inside the kernel for as long as an interrupt takes and cannot be given a deadline.
+ * The only passing error is a lack of memory for its CPU mask, in kernels before 5.10.
+ */
+static int sync_others(void)
+{
+	u64 deadline = now_ns() + SYNC_TIMEOUT_NS;
+
+	while (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE)) {
+		if ((errno != ENOMEM && errno != EINTR) || now_ns() >= deadline)
+			return -ERR_TIMEOUT;
+	}
+	return 0;
+}
+
+int machine_sync_core_each_cpu(u32 *ret_cpu)
+{
+	/* With one thread the kernel returns at once and serialises nobody, us included. */
+	if (cpus_nr_threads() == 1) {
+		iret_to_self();
+		return 0;
+	}
+	if (sync_others()) {
+		if (ret_cpu)
+			*ret_cpu = 1;
+		return -ERR_TIMEOUT;
+	}
+	if (!covers_caller)
+		iret_to_self();
+	return 0;
+}
