@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Machine code at run time: the few instructions that code regions are made of, encoded by Zydis.
+ *
+ * Code is written into a buffer as if it stood at @base already, so that branches come out right,
+ * and copied to its place afterwards. The first failure sticks: callers emit a whole region and
+ * look at the error once.
+ */
+#ifndef SMPOKE_BENCH_ASSEMBLE_H
+#define SMPOKE_BENCH_ASSEMBLE_H
+
+#include "types.h"
+
+struct assembler {
+	u8 *buf;
+	size_t len, size;
+	u64 base; /* address of buf[0] at run time */
+	int error; /* 0, -ERR_NOSPC, -ERR_CORRUPT when Zydis refuses */
+};
+
+/* Registers, numbered as the CPU does. */
+enum asm_reg {
+	ASM_RAX,
+	ASM_RCX,
+	ASM_RDX,
+	ASM_RBX,
+	ASM_RSP,
+	ASM_RBP,
+	ASM_RSI,
+	ASM_RDI,
+	ASM_R8,
+	ASM_R9,
+	ASM_R10,
+	ASM_R11,
+};
+
+/* The read-modify-write operations that may carry a LOCK prefix (Intel SDM vol. 2, LOCK). */
+enum asm_rmw {
+	ASM_RMW_INC,
+	ASM_RMW_ADD, /* immediate 1 */
+	ASM_RMW_XADD, /* register */
+	ASM_RMW_CMPXCHG, /* register; compares with rax */
+	ASM_RMW_BTS, /* immediate 3 */
+	ASM_RMW_XCHG, /* register; locks with or without the prefix */
+};
+
+void asm_begin(struct assembler *a, u8 *buf, size_t size, u64 base);
+
+/* asm_here() - address of the next instruction at run time */
+u64 asm_here(const struct assembler *a);
+
+/* qword [base + disp], with the LOCK prefix as first byte if asked for */
+void asm_rmw(struct assembler *a, enum asm_rmw op, bool lock, enum asm_reg base, s32 disp,
+	     enum asm_reg reg);
+
+void asm_push(struct assembler *a, enum asm_reg reg);
+void asm_pop(struct assembler *a, enum asm_reg reg);
+void asm_mov_imm(struct assembler *a, enum asm_reg reg, s32 imm);
+void asm_sub_imm(struct assembler *a, enum asm_reg reg, s32 imm);
+void asm_zero_eax(struct assembler *a); /* xor eax, eax: sets ZF */
+void asm_lea(struct assembler *a, enum asm_reg reg, u64 target); /* RIP-relative */
+void asm_ret(struct assembler *a);
+
+enum asm_width {
+	ASM_SHORT, /* rel8 */
+	ASM_NEAR, /* rel32 */
+};
+
+void asm_jmp(struct assembler *a, enum asm_width width, u64 target);
+void asm_call(struct assembler *a, u64 target);
+void asm_jz(struct assembler *a, enum asm_width width, u64 target);
+void asm_jnz(struct assembler *a, enum asm_width width, u64 target);
+
+/* asm_nop() - one canonical NOP of @len bytes (1 .. NOP_MAX_BYTES), from core's table */
+void asm_nop(struct assembler *a, size_t len);
+
+/* asm_align() - NOPs up to a multiple of @bytes */
+void asm_align(struct assembler *a, size_t bytes);
+
+/* asm_fill_to() - INT3s up to @addr, which no path may reach */
+void asm_fill_to(struct assembler *a, u64 addr);
+
+#endif

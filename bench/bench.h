@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a suite is made of, and the run that carries it.
+ *
+ * A bench is one row of a static table: name, what it needs, set-up, check, sample, tear-down. One
+ * sample yields one value for each of its series, and each series becomes a row of results.csv. So
+ * forms that are to be compared are sampled in turn, and a drift of the machine hits all of them.
+ */
+#ifndef SMPOKE_BENCH_BENCH_H
+#define SMPOKE_BENCH_BENCH_H
+
+#include "options.h"
+#include "types.h"
+
+#define BENCH_MAX_SERIES 24
+#define BENCH_REASON_BYTES 160
+
+/* One row of results.csv in the making: its variant and its unit. */
+struct series {
+	const char *variant;
+	const char *unit; /* docs/results.md lists all units */
+};
+
+struct bench;
+
+/* State of the bench under way; the runner zeroes it before set-up. */
+struct bench_run {
+	const struct bench *bench;
+	const struct options *options;
+	u32 cpus; /* taking part, this one included; set by set-up */
+	u32 sites; /* for results.csv; set by set-up, or by the runner for per_batch */
+	u64 seed; /* differs from bench to bench, follows from --seed */
+	u64 floor[BENCH_MAX_SERIES]; /* 0 = none; may be set any time before tear-down */
+	u64 violations; /* of the invariants this bench watches */
+	char reason[BENCH_REASON_BYTES]; /* why it failed or was skipped */
+	void *priv; /* the suite's own */
+};
+
+struct bench {
+	const char *name;
+	const struct series *series;
+	u32 nr_series;
+	u32 needs_caps; /* all of these, or every row is a skip that names the missing one */
+	u32 min_cpus; /* 0 and 1: any */
+	const void *param;
+	bool per_batch; /* run once for each size of --batch, with run->sites set before set-up */
+
+	/* Build the subject. Return: 0, or an error with run->reason set. -ERR_UNSUPPORTED = skip. */
+	int (*setup)(struct bench_run *run);
+	/* Prove in this boot that the subject does what it should. Same returns. Not timed. */
+	int (*check)(struct bench_run *run);
+	/* One sample: values[i] for series i. Called often. Return: 0, or an error with reason. */
+	int (*sample)(struct bench_run *run, u64 *values);
+	/* Always called after set-up was, whatever it returned. Sets floors and violations at last. */
+	void (*teardown)(struct bench_run *run);
+};
+
+struct suite {
+	const char *name;
+	const char *question; /* one line for --list and the screen */
+	const struct bench *benches;
+	u32 nr_benches;
+};
+
+/* Every suite, in the order they run: from safe to risky. NULL-terminated. */
+extern const struct suite *const suites[];
+
+extern const struct suite suite_check;
+extern const struct suite suite_forms;
+extern const struct suite suite_lock;
+extern const struct suite suite_poke;
+
+/**
+ * bench_fail() - set the reason of the bench under way
+ * Return: @error, so that callers can return it.
+ */
+int bench_fail(struct bench_run *run, int error, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One whole run. After the pre-flight every way out goes through finish(), so that whatever was
+ * measured is on the medium and every file says how the run ended.
+ */
+#include "bench.h"
+#include "facts.h"
+#include "format.h"
+#include "machine.h"
+#include "mem.h"
+#include "runner.h"
+#include "screen.h"
+#include "smpoke.h"
+#include "summary.h"
+#include "text_patching.h"
+#include "x86.h"
+
+#define ERROR_BYTES 384
+
+struct run {
+	struct options options;
+	struct results results;
+	struct runner runner;
+	struct runner_totals totals; /* of all suites */
+	struct facts facts;
+	const char *suite_names[OPTIONS_MAX_SUITES + 1];
+	const char *up_reason; /* NULL = all CPUs came that were asked for */
+};
+
+/* Here and not on the stack because it is large. */
+static struct run the_run;
+
+static int usage_error(const char *error)
+{
+	machine_print("smpoke: ");
+	machine_print(error);
+	machine_print("\n");
+	return SMPOKE_EXIT_USAGE;
+}
+
+static void name_suites(struct run *run)
+{
+	u32 i = 0;
+
+	for (; suites[i] && i < OPTIONS_MAX_SUITES; i++)
+		run->suite_names[i] = suites[i]->name;
+	run->suite_names[i] = NULL;
+}
+
+static bool is_answer(const struct options *options)
+{
+	return options->help || options->version || options->list;
+}
+
+static void answer(const struct options *options)
+{
+	if (options->help)
+		machine_print(options_help);
+	else if (options->version)
+		machine_print("smpoke " SMPOKE_VERSION "\n");
+	else
+		screen_list(suites);
+}
+
+/* What the parser cannot know: how many CPUs there are. */
+static int check_cpus(const struct options *options)
+{
+	char error[ERROR_BYTES];
+
+	if (options->nr_cpus <= machine_nr_cpus_present())
+		return SMPOKE_EXIT_OK;
+	format(error, sizeof(error), "--cpus %u: this machine has %u", options->nr_cpus,
+	       machine_nr_cpus_present());
+	return usage_error(error);
+}
+
+static void choose_seed(struct options *options)
+{
+	struct machine_time t = machine_time();
+
+	if (options->seed_given)
+		return;
+	/* 32 bits, so that a person can type it again. */
+	options->seed = (u32)((rdtsc() ^ (u64)t.second << 20) * 0x9e3779b97f4a7c15 >> 32);
+}
+
+/* Return: 0, or the exit code with one line on the screen. */
+static int start_cpus(struct run *run)
+{
+	int error = machine_start_cpus(run->options.nr_cpus, &run->up_reason);
+
+	if (!error)
+		return SMPOKE_EXIT_OK;
+	screen_say(&run->results, "smpoke: --cpus %u: %s; this machine has %u\n",
+		   run->options.nr_cpus, error_name(error), machine_nr_cpus_present());
+	return error == -ERR_RANGE ? SMPOKE_EXIT_USAGE : SMPOKE_EXIT_MACHINE;
+}
+
+static void print_banner(struct run *run)
+{
+	struct results *log = &run->results;
+
+	if (facts_emulated())
+		screen_say(log, "EMULATED (%s): not a measurement of silicon\n", machine_env());
+	screen_say(log, "smpoke " SMPOKE_VERSION ": %.40s, %u of %u CPUs, %s\n", run->facts.brand,
+		   machine_nr_cpus(), machine_nr_cpus_present(), machine_env());
+	if (run->facts.system[0])
+		screen_say(log, "%s\n", run->facts.system);
+	if (run->up_reason)
+		screen_say(log, "CPUs missing: %s\n", run->up_reason);
+	screen_say(log, "plan %s, seed %lu\nresults in %s\n\n", plan_name(run->options.plan),
+		   run->options.seed, run->results.folder);
+}
+
+static void run_suites(struct run *run)
+{
+	struct runner_totals *all = &run->totals;
+
+	for (u32 i = 0; run->suite_names[i]; i++) {
+		struct runner_totals totals;
+
+		if (!run->options.suite_wanted[i])
+			continue;
+		screen_suite_begin(&run->results, suites[i]);
+		totals = runner_run_suite(&run->runner, suites[i]);
+		screen_suite_end(&run->results, suites[i], &totals);
+		all->nr_rows += totals.nr_rows;
+		all->nr_ok += totals.nr_ok;
+		all->nr_fail += totals.nr_fail;
+		all->nr_skip += totals.nr_skip;
+	}
+}
+
+/* Return: the exit code, before it is known whether the files could be closed. */
+static int measure(struct run *run)
+{
+	int exit = SMPOKE_EXIT_OK;
+
+	if (runner_init(&run->runner, &run->options, &run->results, suites)) {
+		screen_say(&run->results, "smpoke: no memory for samples\n");
+		exit = SMPOKE_EXIT_MACHINE;
+	} else {
+		facts_write(&run->results, &run->options, run->suite_names, run->up_reason,
+			    &run->facts);
+		print_banner(run);
+		results_flush(&run->results);
+		run_suites(run);
+		if (run->totals.nr_fail || run->results.nr_lost_rows)
+			exit = SMPOKE_EXIT_FAIL;
+	}
+	if (machine_stop_cpus()) {
+		screen_say(&run->results, "smpoke: a CPU did not come home\n");
+		results_fact(&run->results, "stop_cpus", "timeout");
+		exit = exit ? exit : SMPOKE_EXIT_FAIL;
+	}
+	return exit;
+}
+
+static void print_end(struct run *run)
+{
+	struct runner_totals *all = &run->totals;
+	u64 seconds = machine_ns(rdtsc() - run->results.start_tsc) / NSEC_PER_SEC;
+
+	summary_print(&run->results, run->runner.rows, run->runner.nr_rows);
+	if (facts_emulated())
+		screen_say(&run->results, "\nEMULATED (%s): not a measurement of silicon",
+			   machine_env());
+	screen_say(&run->results,
+		   "\n%u rows: %u ok, %u fail, %u skip, %lu s; repeat with --seed %lu\n",
+		   all->nr_rows, all->nr_ok, all->nr_fail, all->nr_skip, seconds,
+		   run->options.seed);
+	screen_say(&run->results, "results: %s\n", run->results.folder);
+}
+
+/* The files say how the run ended; the screen does, too. Return: the exit code of the run. */
+static int finish(struct run *run, int exit)
+{
+	char line[64];
+	int error = results_close(&run->results);
+
+	if (error) {
+		screen_say(&run->results, "smpoke: results are not complete: %s\n",
+			   error_name(error));
+		exit = exit ? exit : SMPOKE_EXIT_FAIL;
+	}
+	format(line, sizeof(line), "end status=%d\n", exit);
+	if (results_close_log(&run->results, line)) {
+		machine_print("smpoke: log.txt is not complete\n");
+		exit = exit ? exit : SMPOKE_EXIT_FAIL;
+		format(line, sizeof(line), "end status=%d\n", exit);
+	}
+	machine_print(line);
+	return exit;
+}
+
+static int run_all(struct run *run)
+{
+	char error[ERROR_BYTES];
+	int exit;
+
+	if (text_poke_init()) {
+		machine_print("smpoke: no memory for the patching engine\n");
+		return SMPOKE_EXIT_MACHINE;
+	}
+	if (results_open(&run->results, run->options.out,
+			 runner_plan(run->options.plan)->samples_bytes, error, sizeof(error))) {
+		machine_print("smpoke: ");
+		machine_print(error);
+		machine_print("\n");
+		return SMPOKE_EXIT_MEDIUM;
+	}
+	exit = start_cpus(run);
+	if (!exit) {
+		exit = measure(run);
+		print_end(run);
+		runner_free(&run->runner);
+	}
+	return finish(run, exit);
+}
+
+int smpoke_main(const struct smpoke_args *args, enum machine_then *ret_then)
+{
+	struct run *run = &the_run;
+	char error[ERROR_BYTES];
+	int exit;
+
+	memset(run, 0, sizeof(*run));
+	*ret_then = args->default_then;
+	name_suites(run);
+	if (options_parse(&run->options, args, run->suite_names, error, sizeof(error)))
+		return usage_error(error);
+	*ret_then = run->options.then;
+	if (is_answer(&run->options)) {
+		answer(&run->options);
+		return SMPOKE_EXIT_OK;
+	}
+	exit = check_cpus(&run->options);
+	if (exit)
+		return exit;
+	choose_seed(&run->options);
+	return run_all(run);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The options of a run: the same words on the command line, in the shell and in the options file.
+ *
+ *   --help --version --list           print and end
+ *   --suite NAME[,NAME...]            default: all
+ *   --cpus N                          how many CPUs, the boot CPU included; default: all
+ *   --batch N[,N...]                  batch sizes 1..256 for the poke suite; default: 1,2,4,...,256
+ *   --seed N                          for everything random; default: from the clock, and printed
+ *   --quick | --full                  plan; default: between the two
+ *   --out DIR                         parent folder of the run's folder
+ *   --then poweroff|reboot|exit       how to end
+ * "--name=value" and "--name value" are the same.
+ *
+ * An options file holds the same words separated by blanks and line ends; '#' starts a comment up
+ * to the end of the line. Its last line must end in a line end: a file cut off in the middle of a
+ * word must not become another option.
+ */
+#ifndef SMPOKE_BENCH_OPTIONS_H
+#define SMPOKE_BENCH_OPTIONS_H
+
+#include "smpoke.h"
+#include "types.h"
+
+#define OPTIONS_MAX_BATCHES 32
+#define OPTIONS_MAX_SUITES 16
+#define OPTIONS_MAX_WORDS 64
+#define OPTIONS_FILE_MAX_BYTES 4096
+
+enum plan {
+	PLAN_QUICK,
+	PLAN_DEFAULT,
+	PLAN_FULL,
+};
+
+struct options {
+	bool help, version, list;
+	bool suite_wanted[OPTIONS_MAX_SUITES]; /* index into suites[] */
+	u32 nr_cpus;			       /* 0 = all */
+	u32 batch[OPTIONS_MAX_BATCHES];
+	u32 nr_batches;
+	u64 seed;
+	bool seed_given;
+	enum plan plan;
+	const char *out; /* NULL = the machine's default */
+	enum machine_then then;
+	char words[OPTIONS_FILE_MAX_BYTES]; /* where the words of a file live */
+};
+
+/**
+ * options_parse() - read and check all options before anything runs
+ * @suite_names: NULL-terminated list of what --suite accepts
+ * @error: on failure one line that names the offending word and what would be right
+ *
+ * Pure. Return: 0; -ERR_INVAL; -ERR_CORRUPT for a damaged options file; -ERR_RANGE for a number.
+ */
+int options_parse(struct options *ret, const struct smpoke_args *args,
+		  const char *const *suite_names, char *error, size_t error_size);
+
+/**
+ * options_describe() - the options in force, as words that would ask for the same run
+ * Return: length of the text; it is cut at @size.
+ */
+size_t options_describe(const struct options *options, const char *const *suite_names, char *buf,
+			size_t size);
+
+/* plan_name() - "quick", "default" or "full" */
+const char *plan_name(enum plan plan);
+
+/* options_help - the text of --help, one string */
+extern const char options_help[];
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Code regions: text built at run time, the subjects of every benchmark.
+ *
+ * A region is encoded into a scratch buffer, copied into text through the alias, decoded again in
+ * its place and compared with the plan before anybody may run it.
+ */
+#ifndef SMPOKE_BENCH_REGION_H
+#define SMPOKE_BENCH_REGION_H
+
+#include "assemble.h"
+#include "types.h"
+
+#define REGION_LINES 8 /* of the "8 lines" subjects */
+
+struct region {
+	u8 *text, *text_end;
+	size_t text_bytes; /* allocated */
+	s32 *locks, *locks_end; /* .smp_locks: self-relative offsets of the LOCK bytes */
+	size_t locks_bytes; /* allocated */
+	u32 nr_ops; /* operations in one pass of the loop */
+};
+
+/* The body that region_build_rmw() makes: @mem has REGION_LINES lines. Return: rax. */
+typedef u64 (*rmw_fn)(void *mem, u64 nr_passes);
+
+/**
+ * region_build_rmw() - a loop over @nr_ops copies of one read-modify-write operation
+ * @nr_lines: 1 = all on one cache line, each waits for the last; 8 = in turn on eight lines
+ * @lock: with LOCK prefixes and a .smp_locks table, or without either
+ * @nr_ops: 0 gives the empty loop, whose cost is the overhead
+ *
+ * Registers at the start: rax = 5; the register operands hold 5.
+ * Return: 0; -ERR_NOMEM; -ERR_CORRUPT when what stands in text is not what was planned.
+ */
+int region_build_rmw(struct region *ret, enum asm_rmw op, bool lock, u32 nr_lines, u32 nr_ops);
+
+/* What a site toggles between. */
+enum site_form {
+	SITE_NOP5_JMP32,
+	SITE_NOP2_JMP8,
+	SITE_CALL_CALL,
+	SITE_NOP1_RET,
+	SITE_NOP2_JZ8,
+	SITE_JZ32_JZ32,
+	NR_SITE_FORMS,
+};
+
+const char *site_form_name(enum site_form form);
+
+#define SITE_MAX_BYTES 6
+
+/* One patchable instruction: executed in its old form it counts tokens->old, else tokens->new. */
+struct site {
+	u8 *addr;
+	u8 len;
+	u8 old[SITE_MAX_BYTES], new[SITE_MAX_BYTES];
+};
+
+struct tokens {
+	u64 old, new;
+};
+
+struct site_region {
+	struct region region;
+	struct site *sites;
+	u32 nr_sites;
+};
+
+typedef void (*site_fn)(struct tokens *tokens);
+
+#define SITE_STRIDE_BYTES 64
+
+/**
+ * region_build_sites() - @nr_sites sites that one pass runs through, in address order
+ * @stride_bytes: between sites; at least SITE_STRIDE_BYTES
+ * @offset_bytes: of the first site from a stride boundary, to place it across lines
+ */
+int region_build_sites(struct site_region *ret, enum site_form form, u32 nr_sites, u32 stride_bytes,
+		       u32 offset_bytes);
+
+void region_free(struct region *region);
+void site_region_free(struct site_region *region);
+
+#endif

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+#include "runner.h"
+
+#include "format.h"
+#include "machine.h"
+#include "mem.h"
+#include "screen.h"
+#include "x86.h"
+
+#define SAMPLES_MAX 4096u
+#define SAMPLES_MIN 20u
+#define NR_WARM_UPS 2
+#define HARD_LIMIT 10 /* budgets */
+#define SAMPLE_ROW_BYTES 44 /* of samples.csv, as they come */
+
+static const struct runner_plan plans[] = {
+	[PLAN_QUICK] = { 150 * NSEC_PER_MSEC, 256, 1ul << 20 },
+	[PLAN_DEFAULT] = { 500 * NSEC_PER_MSEC, 1024, 4ul << 20 },
+	[PLAN_FULL] = { 3 * NSEC_PER_SEC, 4096, 16ul << 20 },
+};
+
+_Static_assert(SAMPLES_MAX >= 4096, "samples_per_row of every plan must be there to be written");
+
+/* How a bench ended, for its rows. */
+struct outcome {
+	enum row_status status;
+	bool measured;
+	size_t nr_samples;
+};
+
+const struct runner_plan *runner_plan(enum plan plan)
+{
+	return &plans[plan];
+}
+
+/* How often a bench is run. */
+static u32 nr_sizes(const struct options *options, const struct bench *bench)
+{
+	return bench->per_batch ? options->nr_batches : 1;
+}
+
+static u32 count_rows(const struct options *options, const struct suite *const *list)
+{
+	u32 nr = 0;
+
+	for (u32 s = 0; list[s]; s++) {
+		if (s >= OPTIONS_MAX_SUITES || !options->suite_wanted[s])
+			continue;
+		for (u32 b = 0; b < list[s]->nr_benches; b++)
+			nr += list[s]->benches[b].nr_series *
+			      nr_sizes(options, &list[s]->benches[b]);
+	}
+	return nr;
+}
+
+int runner_init(struct runner *runner, const struct options *options, struct results *results,
+		const struct suite *const *list)
+{
+	const struct runner_plan *plan = runner_plan(options->plan);
+	u32 nr_rows = count_rows(options, list);
+	size_t fair_share = plan->samples_bytes / SAMPLE_ROW_BYTES / (nr_rows ? nr_rows : 1);
+
+	memset(runner, 0, sizeof(*runner));
+	runner->options = options;
+	runner->results = results;
+	runner->max_rows = nr_rows;
+	/* The same for every row: else the suites that come last would have no samples. */
+	results->samples_per_row = fair_share < plan->samples_per_row ? (u32)fair_share
+								      : plan->samples_per_row;
+
+	runner->rows = machine_alloc((nr_rows + 1) * sizeof(*runner->rows));
+	runner->samples = machine_alloc(BENCH_MAX_SERIES * SAMPLES_MAX * sizeof(u64));
+	runner->sorted = machine_alloc(SAMPLES_MAX * sizeof(u64));
+	runner->scratch = machine_alloc(SAMPLES_MAX * sizeof(u64));
+	if (runner->rows && runner->samples && runner->sorted && runner->scratch)
+		return 0;
+	runner_free(runner);
+	return -ERR_NOMEM;
+}
+
+static void free_if(void *mem, size_t bytes)
+{
+	if (mem)
+		machine_free(mem, bytes);
+}
+
+void runner_free(struct runner *runner)
+{
+	free_if(runner->rows, (runner->max_rows + 1) * sizeof(*runner->rows));
+	free_if(runner->samples, BENCH_MAX_SERIES * SAMPLES_MAX * sizeof(u64));
+	free_if(runner->sorted, SAMPLES_MAX * sizeof(u64));
+	free_if(runner->scratch, SAMPLES_MAX * sizeof(u64));
+	memset(runner, 0, sizeof(*runner));
+}
+
+/*
+ * A seed of its own for each bench, from its names: the same whichever others are run with it.
+ * FNV-1a over the names, then the finaliser of SplitMix64.
+ */
+static u64 bench_seed(u64 seed, const struct suite *suite, const struct bench *bench, u32 sites)
+{
+	const char *const names[] = { suite->name, bench->name };
+	u64 hash = 0xcbf29ce484222325 ^ sites;
+
+	for (u32 i = 0; i < ARRAY_SIZE(names); i++) {
+		for (const char *c = names[i]; *c; c++)
+			hash = (hash ^ (u8)*c) * 0x100000001b3;
+	}
+	hash += seed;
+	hash = (hash ^ (hash >> 30)) * 0xbf58476d1ce4e5b9;
+	hash = (hash ^ (hash >> 27)) * 0x94d049bb133111eb;
+	return hash ^ (hash >> 31);
+}
+
+static u32 nr_live_cpus(void)
+{
+	u32 nr = 0;
+
+	for (u32 cpu = 0; cpu < machine_nr_cpus(); cpu++)
+		nr += !machine_cpu_lost(cpu);
+	return nr;
+}
+
+/* Return: false with run->reason set when this machine lacks what the bench needs. */
+static bool needs_are_met(struct bench_run *run)
+{
+	const struct bench *bench = run->bench;
+	u32 missing = bench->needs_caps & ~machine_caps();
+
+	if (missing) {
+		bench_fail(run, 0, "needs %s", machine_cap_name(missing & -missing));
+		return false;
+	}
+	if (bench->min_cpus > nr_live_cpus()) {
+		bench_fail(run, 0, "needs %u CPUs", bench->min_cpus);
+		return false;
+	}
+	return true;
+}
+
+/* What an error of @what means for the rows; gives a reason where the bench gave none. */
+static enum row_status status_of(struct bench_run *run, int error, const char *what)
+{
+	if (!run->reason[0])
+		bench_fail(run, 0, "%s: %s", what, error_name(error));
+	return error == -ERR_TIMEOUT ? ROW_HANG : ROW_FAIL;
+}
+
+static enum row_status prepare(struct bench_run *run)
+{
+	const char *what = "set-up";
+	int error = run->bench->setup ? run->bench->setup(run) : 0;
+
+	if (!error && run->bench->check) {
+		what = "check";
+		error = run->bench->check(run);
+	}
+	if (!error)
+		return ROW_OK;
+	if (error == -ERR_UNSUPPORTED) {
+		status_of(run, error, what);
+		return ROW_SKIP;
+	}
+	return status_of(run, error, what);
+}
+
+static int warm_up(struct bench_run *run)
+{
+	u64 values[BENCH_MAX_SERIES];
+	int error = 0;
+
+	for (u32 i = 0; i < NR_WARM_UPS && !error; i++)
+		error = run->bench->sample(run, values);
+	return error;
+}
+
+/* Nothing is printed, written or allocated between the first sample and the last. */
+static int take_samples(struct runner *runner, struct bench_run *run, size_t *ret_nr)
+{
+	u64 budget = machine_ticks(runner_plan(runner->options->plan)->budget_ns);
+	u64 values[BENCH_MAX_SERIES] = { 0 };
+	u64 begin = rdtsc(), spent = 0;
+	size_t nr = 0;
+
+	while (nr < SAMPLES_MAX && spent < HARD_LIMIT * budget &&
+	       (nr < SAMPLES_MIN || spent < budget)) {
+		int error = run->bench->sample(run, values);
+
+		if (error)
+			return error;
+		for (u32 i = 0; i < run->bench->nr_series; i++)
+			runner->samples[i * SAMPLES_MAX + nr] = values[i];
+		nr++;
+		spent = rdtsc() - begin;
+	}
+	*ret_nr = nr;
+	return 0;
+}
+
+/* Only after tear-down are all violations counted, and all victims heard. */
+static void judge(struct bench_run *run, struct outcome *outcome)
+{
+	char why[BENCH_REASON_BYTES];
+
+	if (outcome->status == ROW_HANG || outcome->status == ROW_FAIL)
+		return;
+	if (run->violations) {
+		format(why, sizeof(why), "%s", run->reason);
+		bench_fail(run, 0, "%lu violations%s%s", run->violations, why[0] ? ": " : "", why);
+		outcome->status = ROW_FAIL;
+	} else if (outcome->status == ROW_OK && run->reason[0]) {
+		outcome->status = ROW_FAIL;
+	}
+}
+
+static struct outcome measure(struct runner *runner, struct bench_run *run)
+{
+	struct outcome outcome = { .status = ROW_SKIP };
+	int error;
+
+	if (run->bench->nr_series > BENCH_MAX_SERIES || !run->bench->sample) {
+		bench_fail(run, 0, "its row in the table of benches is wrong");
+		outcome.status = ROW_FAIL;
+		return outcome;
+	}
+	if (!needs_are_met(run))
+		return outcome;
+
+	outcome.status = prepare(run);
+	if (outcome.status == ROW_OK) {
+		error = warm_up(run);
+		if (!error)
+			error = take_samples(runner, run, &outcome.nr_samples);
+		if (error)
+			outcome.status = status_of(run, error, "sample");
+		outcome.measured = !error;
+	}
+	if (run->bench->teardown)
+		run->bench->teardown(run);
+	judge(run, &outcome);
+	return outcome;
+}
+
+static struct result_row *new_row(struct runner *runner, const struct suite *suite,
+				  const struct bench_run *run, u32 series)
+{
+	const struct bench *bench = run->bench;
+	struct result_row *row = &runner->rows[runner->nr_rows];
+
+	/* count_rows() saw the same tables; the spare row at the end keeps a mistake harmless. */
+	if (runner->nr_rows < runner->max_rows)
+		runner->nr_rows++;
+	*row = (struct result_row){
+		.suite = suite->name,
+		.bench = bench->name,
+		.variant = bench->series[series].variant,
+		.unit = bench->series[series].unit,
+		.cpus = run->cpus,
+		.sites = run->sites,
+		.violations = run->violations,
+	};
+	return row;
+}
+
+static void report_series(struct runner *runner, const struct suite *suite,
+			  const struct bench_run *run, const struct outcome *outcome, u32 series)
+{
+	struct result_row *row = new_row(runner, suite, run, series);
+	int error;
+
+	row->status = outcome->status;
+	row->measured = outcome->measured;
+	if (row->measured) {
+		memcpy(runner->sorted, &runner->samples[series * SAMPLES_MAX],
+		       outcome->nr_samples * sizeof(u64));
+		stats_compute(&row->stats, runner->sorted, runner->scratch, outcome->nr_samples);
+		row->floor = run->floor[series];
+	}
+	if (row->status != ROW_OK)
+		format(row->reason, sizeof(row->reason), "%s", run->reason);
+	error = results_row(runner->results, row);
+	if (error)
+		screen_say(runner->results, "LOST ROW %s/%s %s: results.csv: %s\n", suite->name,
+			   run->bench->name, row->variant, error_name(error));
+}
+
+/* Rows first and on the medium at once; then the samples that stand behind them. */
+static void report(struct runner *runner, const struct suite *suite, const struct bench_run *run,
+		   const struct outcome *outcome)
+{
+	struct results *results = runner->results;
+	u32 first = results->nr_rows + 1;
+	u32 nr_lost = results->nr_lost_rows;
+	int error;
+
+	for (u32 i = 0; i < run->bench->nr_series; i++)
+		report_series(runner, suite, run, outcome, i);
+	error = results_flush(results);
+	if (error)
+		screen_say(results, "results cannot be stored any more: %s\n", error_name(error));
+	if (!outcome->measured || results->nr_lost_rows != nr_lost)
+		return;
+	for (u32 i = 0; i < run->bench->nr_series; i++)
+		results_samples(results, first + i, &runner->samples[i * SAMPLES_MAX],
+				outcome->nr_samples);
+	results_flush(results);
+}
+
+/* @sites: the batch size, 0 for a bench that has none. */
+static void run_bench(struct runner *runner, const struct suite *suite, const struct bench *bench,
+		      u32 sites)
+{
+	struct results *log = runner->results;
+	struct bench_run run = {
+		.bench = bench,
+		.options = runner->options,
+		.sites = sites,
+		.seed = bench_seed(runner->options->seed, suite, bench, sites),
+	};
+	struct outcome outcome;
+
+	/* On the medium before it runs: after a hang the log names the culprit. */
+	screen_note(log, "begin %s/%s sites=%u", suite->name, bench->name, sites);
+	results_flush_log(log);
+	outcome = measure(runner, &run);
+	screen_note(log, "end %s/%s sites=%u samples=%lu %s", suite->name, bench->name, run.sites,
+		    (u64)outcome.nr_samples, run.reason[0] ? run.reason : "ok");
+	if (outcome.status == ROW_FAIL || outcome.status == ROW_HANG)
+		screen_failure(log, suite->name, bench->name, sites, run.reason);
+	report(runner, suite, &run, &outcome);
+}
+
+struct runner_totals runner_run_suite(struct runner *runner, const struct suite *suite)
+{
+	const struct options *options = runner->options;
+	struct runner_totals totals = { 0 };
+	u32 first = runner->nr_rows;
+	u64 begin = rdtsc();
+
+	for (u32 b = 0; b < suite->nr_benches; b++) {
+		const struct bench *bench = &suite->benches[b];
+
+		for (u32 i = 0; i < nr_sizes(options, bench); i++)
+			run_bench(runner, suite, bench, bench->per_batch ? options->batch[i] : 0);
+	}
+	for (u32 i = first; i < runner->nr_rows; i++) {
+		enum row_status status = runner->rows[i].status;
+
+		totals.nr_ok += status == ROW_OK;
+		totals.nr_skip += status == ROW_SKIP;
+		totals.nr_fail += status == ROW_FAIL || status == ROW_HANG;
+	}
+	totals.nr_rows = runner->nr_rows - first;
+	totals.ns = machine_ns(rdtsc() - begin);
+	return totals;
+}

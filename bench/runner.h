@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Runs benches: skip or set up, check, warm up, sample to a time budget, tear down, and put rows
+ * and samples on the medium before the next one begins.
+ */
+#ifndef SMPOKE_BENCH_RUNNER_H
+#define SMPOKE_BENCH_RUNNER_H
+
+#include "bench.h"
+#include "results.h"
+
+/* What a plan allows; the same for every bench. */
+struct runner_plan {
+	u64 budget_ns; /* of one bench; ten times that is the hard limit */
+	u32 samples_per_row;
+	size_t samples_bytes; /* of samples.csv */
+};
+
+const struct runner_plan *runner_plan(enum plan plan);
+
+struct runner {
+	const struct options *options;
+	struct results *results;
+	struct result_row *rows; /* every row so far, for the summary */
+	u32 nr_rows, max_rows;
+	u64 *samples; /* one column after the other */
+	u64 *sorted; /* one column: stats sort in place, samples.csv wants the order in time */
+	u64 *scratch;
+};
+
+struct runner_totals {
+	u32 nr_rows, nr_ok, nr_fail, nr_skip; /* a hang counts as fail */
+	u64 ns;
+};
+
+/**
+ * runner_init() - memory for all rows and for the samples of one bench
+ * @list: NULL-terminated; the suites that may be run
+ *
+ * Sets results->samples_per_row: the plan's, or less where samples.csv could not hold all rows.
+ * Return: 0 or -ERR_NOMEM.
+ */
+int runner_init(struct runner *runner, const struct options *options, struct results *results,
+		const struct suite *const *list);
+void runner_free(struct runner *runner);
+
+/**
+ * runner_run_suite() - every bench of a suite, in order
+ *
+ * Context: boot CPU, interrupts on. Prints failures as they come, and nothing during a sample.
+ */
+struct runner_totals runner_run_suite(struct runner *runner, const struct suite *suite);
+
+#endif

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Does this machine keep its promises, in this boot? Each promise is attacked, and each attack has
+ * its control: the same access where it must succeed. Without the control a fault proves nothing.
+ */
+#include "bench.h"
+#include "machine.h"
+#include "machine_text.h"
+#include "mem.h"
+#include "region.h"
+#include "smp_locks.h"
+#include "text_patching.h"
+
+#define DEADLINE_NS (10 * NSEC_PER_SEC)
+#define RET_OPCODE 0xC3
+#define INT3_OPCODE 0xCC
+
+static const struct series probe_series[] = { { "probes", "count" } };
+
+/* The page under attack, and ordinary memory beside it for the controls. */
+struct target {
+	u8 *text;
+	u8 *data;
+	ptrdiff_t delta;
+};
+
+static int target_setup(struct bench_run *run)
+{
+	struct target *target = machine_alloc(sizeof(*target));
+
+	if (!target)
+		return bench_fail(run, -ERR_NOMEM, "no memory for the bench");
+	run->priv = target;
+	run->cpus = machine_nr_cpus();
+	target->data = machine_alloc(PAGE_BYTES);
+	target->text = text_alloc(PAGE_BYTES, PAGE_BYTES);
+	if (!target->data || !target->text)
+		return bench_fail(run, -ERR_NOMEM, "no memory for the target pages");
+	return 0;
+}
+
+static void target_teardown(struct bench_run *run)
+{
+	struct target *target = run->priv;
+
+	if (!target)
+		return;
+	if (target->text)
+		text_free(target->text, PAGE_BYTES);
+	if (target->data)
+		machine_free(target->data, PAGE_BYTES);
+	machine_free(target, sizeof(*target));
+}
+
+/* ---- One access, on one CPU ---- */
+
+static void store_byte(void *addr)
+{
+	*(volatile u8 *)addr = RET_OPCODE;
+}
+
+static void load_byte(void *addr)
+{
+	(void)*(volatile u8 *)addr;
+}
+
+static void call_code(void *addr)
+{
+	((void (*)(void))addr)();
+}
+
+/* Return: what machine_probe() or machine_cpu_wait() says. */
+static int try_on(u32 cpu, cpu_fn access, void *addr, struct machine_fault *ret)
+{
+	int err;
+
+	memset(ret, 0, sizeof(*ret));
+	if (cpu == machine_this_cpu())
+		return machine_probe(access, addr, ret);
+	err = machine_cpu_start(cpu, access, addr);
+	return err ? err : machine_cpu_wait(cpu, DEADLINE_NS, ret);
+}
+
+static void expect_success(struct bench_run *run, u32 cpu, cpu_fn access, void *addr,
+			   const char *what)
+{
+	struct machine_fault fault;
+	int err = try_on(cpu, access, addr, &fault);
+
+	if (!err)
+		return;
+	run->violations++;
+	bench_fail(run, err, "control: %s on cpu %u failed (vector %u)", what, cpu, fault.vector);
+}
+
+static void expect_page_fault(struct bench_run *run, u32 cpu, cpu_fn access, void *addr,
+			      const char *what)
+{
+	struct machine_fault fault;
+	int err = try_on(cpu, access, addr, &fault);
+
+	if (err == -ERR_FAULT && fault.vector == TRAP_PF && fault.addr == (u64)addr)
+		return;
+	run->violations++;
+	bench_fail(run, -ERR_VERIFY, "%s on cpu %u did not fault there", what, cpu);
+}
+
+/* ---- Text cannot be written where it runs ---- */
+
+static int wx_sample(struct bench_run *run, u64 *values)
+{
+	struct target *target = run->priv;
+
+	for (u32 cpu = 0; cpu < machine_nr_cpus(); cpu++) {
+		expect_success(run, cpu, store_byte, target->data, "a store to data");
+		expect_success(run, cpu, load_byte, target->text, "a load from text");
+		expect_page_fault(run, cpu, store_byte, target->text, "a store to text");
+	}
+	if (target->text[0] != INT3_OPCODE) {
+		run->violations++;
+		bench_fail(run, -ERR_VERIFY, "the store to text went through");
+	}
+	values[0] = machine_nr_cpus();
+	return 0;
+}
+
+/* ---- The alias is gone when it is closed ---- */
+
+static int alias_closed_sample(struct bench_run *run, u64 *values)
+{
+	struct target *target = run->priv;
+	u8 *alias;
+	int err;
+
+	text_mutex_lock();
+	err = text_alias_open(&target->delta);
+	if (!err) {
+		alias = target->text + target->delta;
+		expect_success(run, 0, store_byte, alias, "a store through the open alias");
+		text_alias_close();
+	}
+	text_mutex_unlock();
+	if (err)
+		return bench_fail(run, err, "the alias did not open");
+	if (target->text[0] != RET_OPCODE) {
+		run->violations++;
+		bench_fail(run, -ERR_VERIFY, "the store through the alias did not reach text");
+	}
+	for (u32 cpu = 0; cpu < machine_nr_cpus(); cpu++) {
+		expect_page_fault(run, cpu, store_byte, alias, "a store to the closed alias");
+		expect_page_fault(run, cpu, load_byte, alias, "a load from the closed alias");
+	}
+	values[0] = machine_nr_cpus();
+	return 0;
+}
+
+/* ---- No other CPU reaches it while it is open ---- */
+
+static int alias_other_sample(struct bench_run *run, u64 *values)
+{
+	struct target *target = run->priv;
+	int err;
+
+	text_mutex_lock();
+	err = text_alias_open(&target->delta);
+	if (!err) {
+		u8 *alias = target->text + target->delta;
+
+		expect_success(run, 0, load_byte, alias, "a load through the open alias");
+		for (u32 cpu = 1; cpu < machine_nr_cpus(); cpu++) {
+			expect_page_fault(run, cpu, load_byte, alias,
+					  "a load from another's alias");
+			expect_page_fault(run, cpu, store_byte, alias,
+					  "a store to another's alias");
+		}
+		text_alias_close();
+	}
+	text_mutex_unlock();
+	values[0] = machine_nr_cpus() - 1;
+	return err ? bench_fail(run, err, "the alias did not open") : 0;
+}
+
+/* ---- A breakpoint that is not ours is reported, once, where it is ---- */
+
+static void expect_foreign(struct bench_run *run, u32 cpu, u8 *code)
+{
+	u64 before = text_poke_traps(cpu).nr_foreign;
+	struct machine_fault fault;
+	int err = try_on(cpu, call_code, code, &fault);
+
+	if (err == -ERR_FAULT && fault.vector == TRAP_BP && fault.ip == (u64)code &&
+	    text_poke_traps(cpu).nr_foreign == before + 1)
+		return;
+	run->violations++;
+	bench_fail(run, -ERR_VERIFY, "a foreign INT3 on cpu %u was not reported once", cpu);
+}
+
+static int foreign_sample(struct bench_run *run, u64 *values)
+{
+	struct target *target = run->priv;
+	const u8 ret = RET_OPCODE, int3 = INT3_OPCODE;
+
+	text_poke_copy(target->text, &ret, 1);
+	smp_text_poke_sync_each_cpu();
+	for (u32 cpu = 0; cpu < machine_nr_cpus(); cpu++)
+		expect_success(run, cpu, call_code, target->text, "a RET in text");
+	text_poke_copy(target->text, &int3, 1);
+	smp_text_poke_sync_each_cpu();
+	for (u32 cpu = 0; cpu < machine_nr_cpus(); cpu++)
+		expect_foreign(run, cpu, target->text);
+	values[0] = machine_nr_cpus();
+	return 0;
+}
+
+/* ---- What breaks a rule is refused, and nothing is written ---- */
+
+struct bad_request {
+	enum text_poke_rule rule;
+	s32 offset; /* from the start of the target page */
+	u8 len;
+	u8 opcode[8];
+};
+
+/* The target page holds: 0: NOP5, 5: RET, 6: two bytes that are no instruction, then INT3s. */
+static const u8 refusal_code[] = { 0x0F, 0x1F, 0x44, 0x00, 0x00, 0xC3, 0x06, 0x06 };
+
+static const struct bad_request bad_requests[] = {
+	{ TEXT_POKE_RULE_LENGTH, 0, 0, { 0xC3 } },
+	{ TEXT_POKE_RULE_LENGTH, 0, 7, { 0x0F, 0x1F, 0x80, 0, 0, 0, 0 } },
+	{ TEXT_POKE_RULE_LENGTH, 0, 6, { 0x66, 0x0F, 0x1F, 0x44, 0, 0 } },
+	{ TEXT_POKE_RULE_TEXT, 1 << 29, 5, { 0xE9, 0, 0, 0, 0 } },
+	{ TEXT_POKE_RULE_SITE_DECODE, 6, 1, { 0xC3 } },
+	{ TEXT_POKE_RULE_SITE_LENGTH, 5, 2, { 0xEB, 0 } },
+	{ TEXT_POKE_RULE_SITE_DECODE, 0, 2, { 0xEB, 0 } },
+	{ TEXT_POKE_RULE_NEW_DECODE, 0, 5, { 0x06, 0, 0, 0, 0 } },
+	{ TEXT_POKE_RULE_NEW_LENGTH, 0, 5, { 0xEB, 0, 0x90, 0xCC, 0xCC } },
+	{ TEXT_POKE_RULE_EMULATE, 0, 5, { 0xB8, 1, 0, 0, 0 } },
+};
+
+static int refused_setup(struct bench_run *run)
+{
+	struct target *target;
+	int err = target_setup(run);
+
+	if (err)
+		return err;
+	target = run->priv;
+	err = text_poke_copy(target->text, refusal_code, sizeof(refusal_code));
+	return err ? bench_fail(run, err, "could not write the target page") : 0;
+}
+
+static void expect_refusal(struct bench_run *run, const struct bad_request *bad)
+{
+	struct target *target = run->priv;
+	int err;
+
+	text_mutex_lock();
+	err = smp_text_poke_single(target->text + bad->offset, bad->opcode, bad->len, NULL);
+	text_mutex_unlock();
+	if (err == -ERR_REFUSED && smp_text_poke_refusal()->rule == bad->rule &&
+	    !memcmp(target->text, refusal_code, sizeof(refusal_code)))
+		return;
+	run->violations++;
+	bench_fail(run, -ERR_VERIFY, "not refused as '%s' but '%s'", text_poke_rule_name(bad->rule),
+		   text_poke_rule_name(smp_text_poke_refusal()->rule));
+}
+
+static int refused_sample(struct bench_run *run, u64 *values)
+{
+	static const u8 jmp[] = { JMP32_INSN_OPCODE, 0, 0, 0, 0 };
+	struct target *target = run->priv;
+	int err;
+
+	for (u32 i = 0; i < ARRAY_SIZE(bad_requests); i++)
+		expect_refusal(run, &bad_requests[i]);
+	if (smp_text_poke_single(target->text, jmp, sizeof(jmp), NULL) != -ERR_REFUSED ||
+	    smp_text_poke_refusal()->rule != TEXT_POKE_RULE_LOCK)
+		run->violations++;
+
+	/* The control: the same site, a good request, and back. */
+	text_mutex_lock();
+	err = smp_text_poke_single(target->text, jmp, sizeof(jmp), NULL);
+	if (!err)
+		err = smp_text_poke_single(target->text, refusal_code, sizeof(jmp), NULL);
+	text_mutex_unlock();
+	values[0] = ARRAY_SIZE(bad_requests) + 1;
+	return err ? bench_fail(run, err, "control: a good request was refused") : 0;
+}
+
+/* ---- Lock prefixes go to UP form and back, byte for byte, and every entry is counted ---- */
+
+#define LOCK_TABLE_OPS 63
+
+static int lock_table_setup(struct bench_run *run)
+{
+	struct region *region = machine_alloc(sizeof(*region));
+	int err;
+
+	if (!region)
+		return bench_fail(run, -ERR_NOMEM, "no memory for the bench");
+	run->priv = region;
+	run->cpus = 1;
+	run->sites = LOCK_TABLE_OPS;
+	err = region_build_rmw(region, ASM_RMW_XADD, true, REGION_LINES, LOCK_TABLE_OPS);
+	return err ? bench_fail(run, err, "could not build the code region") : 0;
+}
+
+static u64 hash_text(const struct region *region)
+{
+	u64 hash = 0xcbf29ce484222325ull; /* FNV-1a */
+
+	for (const u8 *p = region->text; p < region->text_end; p++)
+		hash = (hash ^ *p) * 0x100000001b3ull;
+	return hash;
+}
+
+/* To UP form and back. The odd entries planted are a zero, one out of range, one not a LOCK byte. */
+static int round_trip(struct bench_run *run, struct region *region, enum smp_up_form form)
+{
+	u64 before = hash_text(region);
+	struct smp_locks_result up, smp;
+	int err;
+
+	text_mutex_lock();
+	err = alternatives_smp_unlock(region->locks, region->locks_end, region->text,
+				      region->text_end, form, &up);
+	if (!err && hash_text(region) == before)
+		err = -ERR_VERIFY;
+	if (!err)
+		err = alternatives_smp_lock(region->locks, region->locks_end, region->text,
+					    region->text_end, form, &smp);
+	text_mutex_unlock();
+	if (err)
+		return bench_fail(run, err, "switching to %x and back failed", form);
+	if (hash_text(region) != before || up.nr_changed != smp.nr_changed ||
+	    up.nr_changed != LOCK_TABLE_OPS - 3 || up.nr_zero != 1 || up.nr_out_of_range != 1 ||
+	    up.nr_unexpected != 1) {
+		run->violations++;
+		bench_fail(run, -ERR_VERIFY, "round trip through %x: bytes or counts differ", form);
+	}
+	return 0;
+}
+
+static int lock_table_sample(struct bench_run *run, u64 *values)
+{
+	struct region *region = run->priv;
+	s32 kept[3];
+	int err;
+
+	memcpy(kept, region->locks, sizeof(kept));
+	region->locks[0] = 0;
+	region->locks[1] += 1 << 20;
+	region->locks[2] += 1;
+	err = round_trip(run, region, SMP_UP_DS);
+	if (!err)
+		err = round_trip(run, region, SMP_UP_NOP);
+	memcpy(region->locks, kept, sizeof(kept));
+	values[0] = LOCK_TABLE_OPS;
+	return err;
+}
+
+static void lock_table_teardown(struct bench_run *run)
+{
+	struct region *region = run->priv;
+
+	if (!region)
+		return;
+	if (region->text)
+		region_free(region);
+	machine_free(region, sizeof(*region));
+}
+
+#define PROBE_BENCH(title, caps, cpus, prefix, begin, end)                                         \
+	{                                                                                          \
+		.name = (title), .series = probe_series, .nr_series = 1, .needs_caps = (caps),     \
+		.min_cpus = (cpus), .setup = (begin), .sample = prefix##_sample,                   \
+		.teardown = (end),                                                                 \
+	}
+
+static const struct bench check_benches[] = {
+	PROBE_BENCH("wx-store", 0, 1, wx, target_setup, target_teardown),
+	PROBE_BENCH("alias-closed", 0, 1, alias_closed, target_setup, target_teardown),
+	PROBE_BENCH("alias-other-cpu", MACHINE_CAP_SMP | MACHINE_CAP_ALIAS_PRIVATE, 2, alias_other,
+		    target_setup, target_teardown),
+	PROBE_BENCH("foreign-int3", 0, 1, foreign, target_setup, target_teardown),
+	PROBE_BENCH("refused", 0, 1, refused, refused_setup, target_teardown),
+	PROBE_BENCH("lock-table", 0, 1, lock_table, lock_table_setup, lock_table_teardown),
+};
+
+const struct suite suite_check = {
+	.name = "check",
+	.question = "does this machine keep its promises, in this boot?",
+	.benches = check_benches,
+	.nr_benches = ARRAY_SIZE(check_benches),
+};

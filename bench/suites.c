@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench.h"
+
+const struct suite *const suites[] = {
+	&suite_check, &suite_forms, &suite_lock, &suite_poke, NULL,
+};

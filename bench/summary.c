@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+#include "summary.h"
+
+#include "format.h"
+#include "screen.h"
+
+#define CELL_BYTES 24
+#define UNIT_MCYCLES "tsc_mcycles"
+#define UNIT_NS "ns"
+
+/* Rows of one suite, or of one bench of it. */
+struct row_range {
+	const struct result_row *rows;
+	u32 nr;
+};
+
+static const char *const status_words[] = {
+	[ROW_OK] = "ok",
+	[ROW_FAIL] = "FAIL",
+	[ROW_SKIP] = "skip",
+	[ROW_HANG] = "HANG",
+};
+
+static bool same_bench(const struct result_row *a, const struct result_row *b)
+{
+	return text_equal(a->bench, b->bench) && a->sites == b->sites;
+}
+
+/* Cut the rows of the first bench off @rest. */
+static struct row_range take_bench(struct row_range *rest)
+{
+	struct row_range bench = { rest->rows, 0 };
+
+	while (bench.nr < rest->nr && same_bench(&rest->rows[bench.nr], &rest->rows[0]))
+		bench.nr++;
+	rest->rows += bench.nr;
+	rest->nr -= bench.nr;
+	return bench;
+}
+
+static struct row_range take_suite(struct row_range *rest)
+{
+	struct row_range suite = { rest->rows, 0 };
+
+	while (suite.nr < rest->nr && text_equal(rest->rows[suite.nr].suite, rest->rows[0].suite))
+		suite.nr++;
+	rest->rows += suite.nr;
+	rest->nr -= suite.nr;
+	return suite;
+}
+
+static const struct result_row *find_variant(struct row_range bench, const char *variant)
+{
+	for (u32 i = 0; i < bench.nr; i++) {
+		if (text_equal(bench.rows[i].variant, variant))
+			return &bench.rows[i];
+	}
+	return NULL;
+}
+
+/* Thousandths as "1.23". */
+static void thousandths(char cell[CELL_BYTES], u64 value)
+{
+	u64 hundredths = value / 10 + (value % 10 >= 5);
+
+	format(cell, CELL_BYTES, "%lu.%02lu", hundredths / 100, hundredths % 100);
+}
+
+/* @a / @b as "1.23", or "-" where there is nothing to divide by. */
+static void ratio(char cell[CELL_BYTES], u64 a, u64 b)
+{
+	if (!b || a > UINT64_MAX / 1000)
+		format(cell, CELL_BYTES, "-");
+	else
+		thousandths(cell, (a * 1000 + b / 2) / b);
+}
+
+/* Thousandths of a cycle and ns read better as cycles and us. */
+static bool is_scaled(const struct result_row *row)
+{
+	return text_equal(row->unit, UNIT_MCYCLES) || text_equal(row->unit, UNIT_NS);
+}
+
+static void figure(char cell[CELL_BYTES], const struct result_row *row, u64 value)
+{
+	if (!row)
+		format(cell, CELL_BYTES, "-");
+	else if (!row->measured)
+		format(cell, CELL_BYTES, "%s", status_words[row->status]);
+	else if (is_scaled(row))
+		thousandths(cell, value);
+	else
+		format(cell, CELL_BYTES, "%lu", value);
+}
+
+static void median(char cell[CELL_BYTES], const struct result_row *row)
+{
+	figure(cell, row, row ? row->stats.p50 : 0);
+}
+
+static bool is_measured(const struct result_row *row)
+{
+	return row && row->measured;
+}
+
+static void print_reason(struct results *log, const struct result_row *row)
+{
+	if (row->status != ROW_OK)
+		screen_say(log, "    %s: %s\n", status_words[row->status], row->reason);
+}
+
+static void print_lock_bench(struct results *log, struct row_range bench)
+{
+	static const char *const variants[] = { "lock", "3e", "90", "none", "overhead" };
+	char cells[ARRAY_SIZE(variants)][CELL_BYTES], gain[CELL_BYTES];
+	const struct result_row *lock = find_variant(bench, "lock");
+	const struct result_row *up = find_variant(bench, "3e");
+
+	for (u32 i = 0; i < ARRAY_SIZE(variants); i++)
+		median(cells[i], find_variant(bench, variants[i]));
+	ratio(gain, is_measured(lock) ? lock->stats.p50 : 0,
+	      is_measured(lock) && is_measured(up) ? up->stats.p50 : 0);
+	screen_say(log, "%-20s %9s %9s %9s %9s %9s %8s\n", bench.rows[0].bench, cells[0], cells[1],
+		   cells[2], cells[3], cells[4], gain);
+	print_reason(log, &bench.rows[0]);
+}
+
+static void print_lock(struct results *log, struct row_range rest)
+{
+	screen_say(log, "\nlock: TSC cycles per operation, median; overhead: the empty loop, for "
+			"each turn\n");
+	screen_say(log, "%-20s %9s %9s %9s %9s %9s %8s\n", "", "lock", "3e", "90", "none",
+		   "overhead", "lock/3e");
+	while (rest.nr)
+		print_lock_bench(log, take_bench(&rest));
+}
+
+static void print_poke_bench(struct results *log, struct row_range bench)
+{
+	const struct result_row *total = find_variant(bench, "total");
+	char p50[CELL_BYTES], p99[CELL_BYTES], syncs[CELL_BYTES], traps[CELL_BYTES];
+	char over_floor[CELL_BYTES], passes[CELL_BYTES];
+
+	median(p50, total);
+	figure(p99, total, total ? total->stats.p99 : 0);
+	median(syncs, find_variant(bench, "syncs"));
+	median(traps, find_variant(bench, "traps"));
+	median(passes, find_variant(bench, "passes"));
+	ratio(over_floor, is_measured(total) ? total->stats.p50 : 0,
+	      is_measured(total) ? total->floor : 0);
+	screen_say(log, "%-11s %5u %10s %10s %6s %7s %8s %8s %6lu\n", bench.rows[0].bench,
+		   bench.rows[0].sites, p50, p99, syncs, traps, passes, over_floor,
+		   bench.rows[0].violations);
+	print_reason(log, &bench.rows[0]);
+}
+
+static const char *scaled_unit(const struct result_row *row)
+{
+	if (!is_scaled(row))
+		return row->unit;
+	return text_equal(row->unit, UNIT_NS) ? "us" : "cycles";
+}
+
+static void print_plain_bench(struct results *log, struct row_range bench)
+{
+	char p50[CELL_BYTES], p99[CELL_BYTES];
+
+	for (u32 i = 0; i < bench.nr; i++) {
+		const struct result_row *row = &bench.rows[i];
+
+		median(p50, row);
+		figure(p99, row, row->stats.p99);
+		screen_say(log, "%-24s %-14s %14s %14s %s\n", row->bench, row->variant, p50, p99,
+			   scaled_unit(row));
+	}
+	print_reason(log, &bench.rows[0]);
+}
+
+/* For a suite that nobody has drawn a table for. */
+static void print_plain(struct results *log, struct row_range rest)
+{
+	screen_say(log, "\n%-24s %-14s %14s %14s unit\n", rest.rows[0].suite, "", "p50", "p99");
+	while (rest.nr)
+		print_plain_bench(log, take_bench(&rest));
+}
+
+static void print_poke(struct results *log, struct row_range rest)
+{
+	screen_say(log, "\npoke: microseconds for one batch; traps and passes are medians\n");
+	screen_say(log, "%-11s %5s %10s %10s %6s %7s %8s %8s %6s\n", "", "sites", "total p50",
+		   "p99", "syncs", "traps", "passes", "/floor", "violat");
+	while (rest.nr) {
+		struct row_range bench = take_bench(&rest);
+
+		if (find_variant(bench, "total"))
+			print_poke_bench(log, bench);
+		else
+			print_plain_bench(log, bench);
+	}
+}
+
+static void print_check(struct results *log, struct row_range rest)
+{
+	screen_say(log, "\ncheck: is the machine, and the patching of it, right?\n");
+	while (rest.nr) {
+		struct row_range bench = take_bench(&rest);
+		const struct result_row *row = &bench.rows[0];
+
+		screen_say(log, "%-32s %s%s%s\n", row->bench, status_words[row->status],
+			   row->reason[0] ? ": " : "", row->reason);
+	}
+}
+
+void summary_print(struct results *log, const struct result_row *rows, u32 nr_rows)
+{
+	static const struct {
+		const char *suite;
+		void (*print)(struct results *log, struct row_range rest);
+	} tables[] = {
+		{ "check", print_check },
+		{ "lock", print_lock },
+		{ "poke", print_poke },
+	};
+	struct row_range rest = { rows, nr_rows };
+
+	while (rest.nr) {
+		struct row_range suite = take_suite(&rest);
+		u32 i = 0;
+
+		while (i < ARRAY_SIZE(tables) && !text_equal(tables[i].suite, suite.rows[0].suite))
+			i++;
+		if (i < ARRAY_SIZE(tables))
+			tables[i].print(log, suite);
+		else
+			print_plain(log, suite);
+	}
+}

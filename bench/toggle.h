@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sites that are toggled between their two forms, one batch at a time, under victims or alone.
+ */
+#ifndef SMPOKE_BENCH_TOGGLE_H
+#define SMPOKE_BENCH_TOGGLE_H
+
+#include "bench.h"
+#include "region.h"
+#include "victim.h"
+
+struct toggler {
+	struct site_region sites;
+	struct victims victims;
+	bool new; /* the form live now */
+};
+
+/**
+ * toggle() - make the other form live, in one batch
+ * @ret_begin: time stamp before the first site was queued
+ *
+ * Return: 0, or an error with run->reason set.
+ */
+int toggle(struct bench_run *run, struct toggler *t, u64 *ret_begin);
+
+/**
+ * toggle_check() - both forms run as they should on this CPU, and memory holds what was asked for
+ *
+ * Before victims_start(). Leaves the form as it was. Return: as toggle().
+ */
+int toggle_check(struct bench_run *run, struct toggler *t);
+
+/* toggle_bytes_right() - every site holds the live form, byte for byte (I6) */
+bool toggle_bytes_right(const struct toggler *t);
+
+/* toggle_end() - victims out, their violations added to @run, everything freed */
+void toggle_end(struct bench_run *run, struct toggler *t);
+
+#endif

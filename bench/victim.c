@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "victim.h"
+
+#include "atomic.h"
+#include "format.h"
+#include "machine.h"
+#include "mem.h"
+#include "text_patching.h"
+#include "x86.h"
+
+#define PASS_DEADLINE_NS (10 * NSEC_PER_SEC)
+
+/* A quiet pass lies wholly between two batches: the epoch did not move and no batch was under way. */
+static void check_quiet_pass(struct victim *me, u64 epoch, const struct tokens *ran, u64 nr_stale)
+{
+	u64 wrong = epoch & EPOCH_NEW ? ran->old : ran->new;
+
+	if (wrong)
+		me->nr_old_after_new++;
+	if (nr_stale)
+		me->nr_late_traps++;
+}
+
+static void run_pass(struct victim *me, const struct victims *v)
+{
+	struct tokens before = me->tokens, ran;
+	u64 stale = text_poke_traps(me->cpu).nr_stale;
+	/* A3: pairs with R3. Without it a pass could count as begun after a batch it overlapped. */
+	u64 epoch = load_acquire(&v->epoch);
+
+	v->run(&me->tokens);
+	ran.old = me->tokens.old - before.old;
+	ran.new = me->tokens.new - before.new;
+	if (ran.old + ran.new != v->nr_sites)
+		me->nr_torn++;
+	if (!(epoch & EPOCH_BUSY) && load_acquire(&v->epoch) == epoch)
+		check_quiet_pass(me, epoch, &ran, text_poke_traps(me->cpu).nr_stale - stale);
+	store_release(&me->nr_passes, me->nr_passes + 1);
+}
+
+static void victim_main(void *arg)
+{
+	struct victim *me = arg;
+
+	/* A4: pairs with R4. */
+	while (!load_acquire(&me->all->stop))
+		run_pass(me, me->all);
+}
+
+static void note_death(struct victims *v, u32 cpu, int err, const struct machine_fault *fault)
+{
+	if (v->nr_died++)
+		return;
+	if (err == -ERR_FAULT)
+		format(v->why, sizeof(v->why), "cpu %u took vector %u at %lx (address %lx)", cpu,
+		       fault->vector, fault->ip, fault->addr);
+	else
+		format(v->why, sizeof(v->why), "cpu %u: %s", cpu, error_name(err));
+}
+
+int victims_start(struct victims *v, const struct site_region *sites)
+{
+	int err = 0;
+
+	memset(v, 0, sizeof(*v));
+	v->run = (site_fn)sites->region.text;
+	v->nr_sites = sites->nr_sites;
+	v->each = machine_alloc(machine_nr_cpus() * sizeof(*v->each));
+	if (!v->each)
+		return -ERR_NOMEM;
+	for (u32 cpu = 1; cpu < machine_nr_cpus() && !err; cpu++) {
+		struct victim *victim = &v->each[cpu - 1];
+
+		victim->all = v;
+		victim->cpu = cpu;
+		err = machine_cpu_start(cpu, victim_main, victim);
+		if (!err)
+			v->nr++;
+	}
+	if (!err && !victims_wait_pass(v))
+		err = -ERR_TIMEOUT;
+	if (err) {
+		victims_stop(v);
+		victims_free(v);
+	}
+	return err;
+}
+
+void victims_free(struct victims *v)
+{
+	if (v->each)
+		machine_free(v->each, machine_nr_cpus() * sizeof(*v->each));
+	v->each = NULL;
+}
+
+void victims_stop(struct victims *v)
+{
+	struct machine_fault fault;
+
+	if (!v->each || v->stop)
+		return;
+	/* R4: pairs with A4; nothing else is passed with it. */
+	store_release(&v->stop, 1);
+	for (u32 i = 0; i < v->nr; i++) {
+		int err = machine_cpu_wait(i + 1, PASS_DEADLINE_NS, &fault);
+
+		if (err)
+			note_death(v, i + 1, err, &fault);
+	}
+}
+
+void victims_epoch_begin(struct victims *v)
+{
+	store_release(&v->epoch, v->epoch | EPOCH_BUSY);
+}
+
+void victims_epoch_end(struct victims *v, bool new)
+{
+	u64 next = (v->epoch & ~(EPOCH_STEP - 1)) + EPOCH_STEP;
+
+	/* R3: pairs with A3: who sees this epoch runs after the batch was live everywhere. */
+	store_release(&v->epoch, next | (new ? EPOCH_NEW : 0));
+}
+
+bool victims_wait_pass(struct victims *v)
+{
+	u64 deadline = rdtsc() + machine_ticks(PASS_DEADLINE_NS);
+
+	for (u32 i = 0; i < v->nr; i++) {
+		/* Two: the first may have begun before the call. */
+		u64 goal = load_acquire(&v->each[i].nr_passes) + 2;
+
+		while (load_acquire(&v->each[i].nr_passes) < goal) {
+			if (rdtsc() > deadline)
+				return false;
+			cpu_relax();
+		}
+	}
+	return true;
+}
+
+u64 victims_passes(const struct victims *v)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < v->nr; i++)
+		sum += load_acquire(&v->each[i].nr_passes);
+	return sum;
+}
+
+u64 victims_violations(const struct victims *v)
+{
+	u64 sum = v->nr_died;
+
+	for (u32 i = 0; i < v->nr; i++) {
+		const struct victim *victim = &v->each[i];
+
+		sum += victim->nr_torn + victim->nr_old_after_new + victim->nr_late_traps;
+	}
+	return sum;
+}

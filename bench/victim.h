@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Victims: the other CPUs, running the sites while they are patched, and watching.
+ *
+ * Each pass runs through every site once and counts how often the old and the new form ran. The
+ * patcher publishes an epoch around every batch. Two invariants are checked in every pass:
+ *   I1: old + new == number of sites: no site was skipped, run twice, or torn into something else;
+ *   I2: a pass that began after a batch was finished, and ended before the next began, ran only the
+ *       form that the finished batch wrote;
+ *   I3: such a pass meets no INT3 of a batch that is over.
+ * A trap that nobody handles ends the victim, and counts as a violation of I1.
+ */
+#ifndef SMPOKE_BENCH_VICTIM_H
+#define SMPOKE_BENCH_VICTIM_H
+
+#include "region.h"
+#include "types.h"
+
+/* The patcher's side: low bit = the form live now, next bit = a batch is under way. */
+#define EPOCH_NEW 1ull
+#define EPOCH_BUSY 2ull
+#define EPOCH_STEP 4ull
+
+struct victim {
+	struct tokens tokens; /* written by the region itself */
+	u64 nr_passes;
+	u64 nr_torn; /* I1 */
+	u64 nr_old_after_new; /* I2, either way round */
+	u64 nr_late_traps; /* a stale INT3 taken in a quiet pass (I3) */
+	struct victims *all;
+	u32 cpu;
+} __attribute__((aligned(FALSE_SHARING_BYTES)));
+
+struct victims {
+	u64 epoch __attribute__((aligned(FALSE_SHARING_BYTES)));
+	u32 stop;
+	site_fn run __attribute__((aligned(FALSE_SHARING_BYTES)));
+	u32 nr_sites;
+	u32 nr; /* victims, on CPUs 1 .. nr */
+	struct victim *each;
+	u64 nr_died; /* ended by a trap, or lost */
+	char why[96]; /* of the first that died */
+};
+
+/* victims_start() - every other CPU enters the sites. Return: 0 or an error; none run then. */
+int victims_start(struct victims *v, const struct site_region *sites);
+
+/* victims_stop() - all out again, deaths counted; safe to call twice */
+void victims_stop(struct victims *v);
+
+/* victims_free() - after victims_stop(); the counts are gone then */
+void victims_free(struct victims *v);
+
+/* victims_epoch_begin() / _end() - around a batch that makes @new (or old) the live form */
+void victims_epoch_begin(struct victims *v);
+void victims_epoch_end(struct victims *v, bool new);
+
+/**
+ * victims_wait_pass() - until every victim has run a whole pass since the call
+ *
+ * Return: false when one did not within seconds (it died: victims_stop() will say why).
+ */
+bool victims_wait_pass(struct victims *v);
+
+u64 victims_passes(const struct victims *v);
+u64 victims_violations(const struct victims *v);
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+#include "fake_machine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text_patching.h"
+
+struct fake_machine fake;
+
+void fake_reset(void)
+{
+	for (u32 i = 0; i < FAKE_NR_FILES; i++)
+		free(fake.files[i].data);
+	memset(&fake, 0, sizeof(fake));
+	fake.caps = MACHINE_CAP_SMP | MACHINE_CAP_SILICON | MACHINE_CAP_TSC_INVARIANT;
+	fake.env = "host";
+	fake.nr_present = fake.nr_come = 4;
+	fake.nr_cpus = 1;
+	fake.time = (struct machine_time){ 2026, 11, 22, 3, 4, 5 };
+	fake.budget_ticks = UINT64_MAX / 16; /* storage runs out first, however busy the CPU is */
+}
+
+const char *fake_file(const char *name)
+{
+	for (u32 i = 0; i < fake.nr_files; i++) {
+		if (!strcmp(fake.files[i].name, name))
+			return fake.files[i].data;
+	}
+	return NULL;
+}
+
+/* ---- machine.h ---- */
+
+u32 machine_caps(void)
+{
+	return fake.caps;
+}
+
+const char *machine_cap_name(u32 cap)
+{
+	return cap == MACHINE_CAP_RING0	    ? "ring0"
+	       : cap == MACHINE_CAP_SMP	    ? "smp"
+	       : cap == MACHINE_CAP_SILICON ? "silicon"
+					    : "other";
+}
+
+const char *machine_env(void)
+{
+	return fake.env;
+}
+
+u32 machine_nr_cpus_present(void)
+{
+	return fake.nr_present;
+}
+
+u32 machine_nr_cpus(void)
+{
+	return fake.nr_cpus;
+}
+
+bool machine_cpu_lost(u32 cpu)
+{
+	return fake.lost_cpus >> cpu & 1;
+}
+
+int machine_start_cpus(u32 nr_wanted, const char **ret_reason)
+{
+	if (nr_wanted > fake.nr_present)
+		return -ERR_RANGE;
+	fake.nr_cpus = nr_wanted && nr_wanted < fake.nr_come ? nr_wanted : fake.nr_come;
+	*ret_reason = fake.nr_come < fake.nr_present ? "CPU 3 did not answer" : NULL;
+	return 0;
+}
+
+int machine_stop_cpus(void)
+{
+	fake.nr_stops++;
+	return fake.stop_error;
+}
+
+u64 machine_ticks(u64 ns)
+{
+	(void)ns;
+	return fake.budget_ticks;
+}
+
+u64 machine_ns(u64 tsc_ticks)
+{
+	return tsc_ticks;
+}
+
+void machine_for_each_fact(void (*emit)(void *ctx, const char *key, const char *value), void *ctx)
+{
+	emit(ctx, "cpu_brand", "Fake CPU, \"fast\"");
+	emit(ctx, "kernel", "6.1");
+}
+
+struct machine_time machine_time(void)
+{
+	return fake.time;
+}
+
+void *machine_alloc(size_t bytes)
+{
+	if (fake.alloc_fails)
+		return NULL;
+	fake.nr_allocated += bytes;
+	return calloc(1, bytes);
+}
+
+void machine_free(void *mem, size_t bytes)
+{
+	fake.nr_allocated -= bytes;
+	free(mem);
+}
+
+/* ---- machine_io.h ---- */
+
+void machine_print(const char *text)
+{
+	size_t len = strlen(text);
+
+	assert(!fake.in_sample);
+	assert(fake.console_len + len < sizeof(fake.console));
+	memcpy(fake.console + fake.console_len, text, len + 1);
+	fake.console_len += len;
+}
+
+int machine_results_open(const char *out, u64 min_free_bytes, char *ret_folder, size_t size,
+			 const char **ret_what)
+{
+	fake.out = out;
+	fake.min_free_bytes = min_free_bytes;
+	if (fake.open_error) {
+		*ret_what = "volume \\results";
+		return fake.open_error;
+	}
+	assert(size > 32);
+	strcpy(ret_folder, "out\\results/run-0007");
+	return 0;
+}
+
+struct machine_file *machine_file_create(const char *name, size_t bytes, int *ret_error)
+{
+	struct machine_file *file = &fake.files[fake.nr_files];
+
+	assert(fake.nr_files < FAKE_NR_FILES && strlen(name) <= 12);
+	if (fake.create_fails && !strcmp(name, fake.create_fails)) {
+		*ret_error = -ERR_NOSPC;
+		return NULL;
+	}
+	fake.nr_files++;
+	strcpy(file->name, name);
+	file->size = fake.size_limit && bytes > fake.size_limit ? fake.size_limit : bytes;
+	file->data = calloc(1, bytes + 1);
+	file->open = true;
+	return file;
+}
+
+int machine_file_write(struct machine_file *file, const char *data, size_t len)
+{
+	assert(file->open && !fake.in_sample);
+	if (fake.write_fails && !strcmp(file->name, fake.write_fails) &&
+	    file->len + len > fake.write_fails_behind)
+		return -ERR_IO;
+	if (file->len + len > file->size)
+		return -ERR_NOSPC;
+	memcpy(file->data + file->len, data, len);
+	file->len += len;
+	return 0;
+}
+
+int machine_file_flush(struct machine_file *file)
+{
+	assert(file->open && !fake.in_sample);
+	file->flushed = file->len;
+	return 0;
+}
+
+int machine_file_close(struct machine_file *file)
+{
+	assert(file->open);
+	file->flushed = file->len;
+	file->open = false;
+	return 0;
+}
+
+/* ---- core ---- */
+
+int text_poke_init(void)
+{
+	return fake.text_poke_error;
+}

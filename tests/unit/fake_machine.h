@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A machine for unit tests of bench/: one CPU's worth of calls, files and console in memory, and
+ * knobs that make it fail.
+ */
+#ifndef SMPOKE_TESTS_FAKE_MACHINE_H
+#define SMPOKE_TESTS_FAKE_MACHINE_H
+
+#include "machine.h"
+#include "machine_io.h"
+
+#define FAKE_NR_FILES 4
+
+struct machine_file {
+	char name[16];
+	char *data; /* terminated */
+	size_t len, size;
+	size_t flushed; /* bytes on the medium if the machine died now */
+	bool open;
+};
+
+struct fake_machine {
+	u32 caps;
+	const char *env;
+	u32 nr_present, nr_come; /* how many there are, how many machine_start_cpus() brings */
+	u32 nr_cpus;
+	u32 lost_cpus; /* bit mask */
+	struct machine_time time;
+	int text_poke_error, open_error, stop_error;
+	const char *create_fails; /* name of the file that cannot be made */
+	const char *write_fails; /* name of the file whose medium fails ... */
+	size_t write_fails_behind; /* ... behind that many bytes */
+	bool alloc_fails;
+	size_t size_limit; /* of any file made; 0 = as asked */
+	u64 budget_ticks; /* what machine_ticks() gives, whatever was asked */
+	u64 min_free_bytes; /* what machine_results_open() was asked for */
+	const char *out;
+	size_t nr_allocated; /* bytes not freed yet */
+	u32 nr_stops;
+	struct machine_file files[FAKE_NR_FILES];
+	u32 nr_files;
+	char console[64 * 1024];
+	size_t console_len;
+	bool in_sample; /* set by tests; anything printed meanwhile fails the test */
+};
+
+extern struct fake_machine fake;
+
+/* fake_reset() - a healthy machine with 4 CPUs; frees what the last test left */
+void fake_reset(void);
+
+/* fake_file() - contents of a file made in this test; NULL when there is none */
+const char *fake_file(const char *name);
+
+#endif
