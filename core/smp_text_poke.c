@@ -222,7 +222,7 @@ static u32 write_tails(ptrdiff_t delta)
 
 		if (tpl->len == 1)
 			continue;
-		/* Five-byte sites are nearly all there are: one 4-byte store instead of a call. */
+		/* Nearly every site has five bytes: a constant size is one store instead of a call. */
 		if (tpl->len == 5)
 			memcpy(tail, tpl->text + 1, 4);
 		else
@@ -253,6 +253,8 @@ static bool site_reads_back(const struct smp_text_poke_loc *tpl)
 {
 	const u8 *addr = text_poke_addr(tpl);
 
+	if (tpl->len == 5)
+		return *addr == tpl->text[0] && !memcmp(addr + 1, tpl->text + 1, 4);
 	return *addr == head_of(tpl) && !memcmp(addr + 1, tail_of(tpl), tpl->len - 1);
 }
 

@@ -70,6 +70,48 @@ int text_poke_check_context(void)
 	return 0;
 }
 
+/*
+ * Decoding costs some hundred cycles, and a key that is flipped back and forth shows the same bytes
+ * again and again. What an instruction is follows from its own bytes alone, so a slot that holds
+ * exactly the bytes at hand is the answer. Under text_mutex.
+ */
+#define DECODED_SLOTS 1024 /* a batch of 256 in both forms, with room */
+#define DECODED_BYTES JCC32_INSN_SIZE
+
+struct decoded {
+	u8 bytes[DECODED_BYTES];
+	struct insn insn; /* len 0 = free */
+};
+
+static struct decoded decoded[DECODED_SLOTS];
+
+static struct decoded *decoded_slot(const u8 *bytes, size_t len)
+{
+	u64 key = 0;
+
+	for (size_t i = 0; i < len; i++)
+		key = key << 8 | bytes[i];
+	return &decoded[(key + len) * 0x9e3779b97f4a7c15ull >> 54];
+}
+
+/* insn_decode() of at most @len bytes, len <= JCC32_INSN_SIZE. */
+static int decode(struct insn *ret, const u8 *bytes, size_t len)
+{
+	struct decoded *slot = decoded_slot(bytes, len);
+	int err;
+
+	if (slot->insn.len && slot->insn.len <= len && !memcmp(slot->bytes, bytes, slot->insn.len)) {
+		*ret = slot->insn;
+		return 0;
+	}
+	err = insn_decode(ret, bytes, len);
+	if (!err) {
+		slot->insn = *ret;
+		memcpy(slot->bytes, bytes, ret->len);
+	}
+	return err;
+}
+
 /* RET, JMP8 and JMP32 never fall through, so INT3s may fill the rest of a longer site. */
 static bool fills_site(const struct insn *insn, const u8 *bytes, size_t len)
 {
@@ -110,7 +152,7 @@ static int check_place(const struct candidate *c)
 
 static int check_site(struct candidate *c)
 {
-	if (insn_decode(&c->site, c->addr, c->len))
+	if (decode(&c->site, c->addr, c->len))
 		return refuse(TEXT_POKE_RULE_SITE_DECODE, c->addr, c->addr, c->len);
 	if (!fills_site(&c->site, c->addr, c->len))
 		return refuse(TEXT_POKE_RULE_SITE_LENGTH, c->addr, c->addr, c->len);
@@ -119,7 +161,7 @@ static int check_site(struct candidate *c)
 
 static int check_replacement(struct candidate *c)
 {
-	if (insn_decode(&c->new, c->opcode, c->len))
+	if (decode(&c->new, c->opcode, c->len))
 		return refuse(TEXT_POKE_RULE_NEW_DECODE, c->addr, c->opcode, c->len);
 	if (!fills_site(&c->new, c->opcode, c->len))
 		return refuse(TEXT_POKE_RULE_NEW_LENGTH, c->addr, c->opcode, c->len);
