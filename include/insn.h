@@ -11,27 +11,27 @@
 
 enum insn_kind {
 	INSN_OTHER,
-	INSN_INT3,  /* CC */
-	INSN_RET,   /* C3 */
-	INSN_CALL,  /* E8 rel32 */
-	INSN_JMP8,  /* EB rel8 */
+	INSN_INT3, /* CC */
+	INSN_RET, /* C3 */
+	INSN_CALL, /* E8 rel32 */
+	INSN_JMP8, /* EB rel8 */
 	INSN_JMP32, /* E9 rel32 */
-	INSN_JCC8,  /* 70-7F rel8 */
+	INSN_JCC8, /* 70-7F rel8 */
 	INSN_JCC32, /* 0F 80-8F rel32 */
-	INSN_NOP,   /* one of the canonical forms of nops.h, and nothing that only looks like one */
+	INSN_NOP, /* one of the canonical forms of nops.h, and nothing that only looks like one */
 };
 
 struct insn {
 	u8 len;
-	u8 kind;	    /* enum insn_kind; prefixed branches are INSN_OTHER */
-	u8 condition;	    /* 0-15 for Jcc */
-	u8 lock_offset;	    /* of the F0 byte, when has_lock */
+	u8 kind; /* enum insn_kind; prefixed branches are INSN_OTHER */
+	u8 condition; /* 0-15 for Jcc */
+	u8 lock_offset; /* of the F0 byte, when has_lock */
 	bool has_lock;
-	bool is_relative;   /* a branch with an immediate displacement, prefixed or not */
+	bool is_relative; /* a branch with an immediate displacement, prefixed or not */
 	bool is_rip_memory; /* a memory operand relative to RIP */
-	u8 imm_offset, imm_bytes;   /* of the branch displacement, when is_relative */
+	u8 imm_offset, imm_bytes; /* of the branch displacement, when is_relative */
 	u8 disp_offset, disp_bytes; /* of the RIP-relative displacement, when is_rip_memory */
-	s32 rel;		    /* branch displacement, from the end of the instruction */
+	s32 rel; /* branch displacement, from the end of the instruction */
 };
 
 /**

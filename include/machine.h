@@ -16,13 +16,13 @@
 #include "types.h"
 
 /* Capabilities: promises, and the one quirk that tests must know. One bit each. */
-#define MACHINE_CAP_SMP (1u << 0)	    /* more than one CPU is ours */
-#define MACHINE_CAP_RING0 (1u << 1)	    /* privileged instructions */
-#define MACHINE_CAP_IRQ_OFF (1u << 2)	    /* machine_irq_save() really holds interrupts back */
+#define MACHINE_CAP_SMP (1u << 0) /* more than one CPU is ours */
+#define MACHINE_CAP_RING0 (1u << 1) /* privileged instructions */
+#define MACHINE_CAP_IRQ_OFF (1u << 2) /* machine_irq_save() really holds interrupts back */
 #define MACHINE_CAP_ALIAS_PRIVATE (1u << 3) /* no other CPU can reach an open alias */
-#define MACHINE_CAP_SILICON (1u << 4)	    /* instructions run on a real CPU, not an emulator */
+#define MACHINE_CAP_SILICON (1u << 4) /* instructions run on a real CPU, not an emulator */
 #define MACHINE_CAP_TSC_INVARIANT (1u << 5) /* the TSC runs at one rate in every P- and C-state */
-#define MACHINE_CAP_STALE_INT3 (1u << 6)    /* quirk: runs INT3s that memory no longer holds */
+#define MACHINE_CAP_STALE_INT3 (1u << 6) /* quirk: runs INT3s that memory no longer holds */
 
 /**
  * machine_caps() - what this machine promises

@@ -3,8 +3,8 @@
  * The seam, part 2: text that can be patched, the writable alias, and the #BP hook.
  *
  * Text runs from mappings that are executable and never writable. The only way to change it is the
- * alias: the same pages at another address, open for the duration of a batch. On bare metal the
- * alias exists in one page table (text_poke_mm), loaded only by the patching CPU; on the host its
+ * alias: the same pages at another address, open for the duration of a batch. On bare metal every
+ * CPU has a page table of its own, and the alias stands in the patching CPU's alone; on the host its
  * access rights are the patching thread's own where the CPU has protection keys
  * (MACHINE_CAP_ALIAS_PRIVATE), else it is one mprotect() that every thread shares.
  */

@@ -13,17 +13,18 @@
 
 /* What a LOCK prefix becomes while one CPU runs. */
 enum smp_up_form {
-	SMP_UP_DS = 0x3E,  /* DS override, ignored in 64-bit mode: one instruction stays one */
-	SMP_UP_NOP = 0x90, /* the 2006 form: two instructions, only for text nobody is in the middle of */
+	SMP_UP_DS = 0x3E, /* DS override, ignored in 64-bit mode: one instruction stays one */
+	SMP_UP_NOP =
+		0x90, /* the 2006 form: two instructions, only for text nobody is in the middle of */
 };
 
 /* Every entry has exactly one outcome; the six counts sum to the number of entries. */
 struct smp_locks_result {
 	u32 nr_changed;
-	u32 nr_already;	     /* held the wanted byte */
-	u32 nr_zero;	     /* padding */
+	u32 nr_already; /* held the wanted byte */
+	u32 nr_zero; /* padding */
 	u32 nr_out_of_range; /* outside [text, text_end) */
-	u32 nr_unexpected;   /* neither of the two bytes */
+	u32 nr_unexpected; /* neither of the two bytes */
 	const s32 *first_unexpected; /* the first entry of the last two kinds, NULL if none */
 };
 

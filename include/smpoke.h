@@ -12,19 +12,19 @@
 
 /* Where the options come from. An options file is used only when no arguments were given. */
 struct smpoke_args {
-	int argc;		   /* without the program's name */
+	int argc; /* without the program's name */
 	const char *const *argv;
-	const char *file_name;	   /* NULL = there is none */
-	const char *file_text;	   /* whole contents, not terminated */
+	const char *file_name; /* NULL = there is none */
+	const char *file_text; /* whole contents, not terminated */
 	size_t file_bytes;
 	enum machine_then default_then;
 };
 
 /* Exit codes of the run, the same on both machines. */
 enum smpoke_exit {
-	SMPOKE_EXIT_OK = 0,	/* every row ok or skip */
-	SMPOKE_EXIT_FAIL = 1,	/* a row failed, hung, or a check found a violation */
-	SMPOKE_EXIT_USAGE = 2,	/* options: nothing ran */
+	SMPOKE_EXIT_OK = 0, /* every row ok or skip */
+	SMPOKE_EXIT_FAIL = 1, /* a row failed, hung, or a check found a violation */
+	SMPOKE_EXIT_USAGE = 2, /* options: nothing ran */
 	SMPOKE_EXIT_MEDIUM = 3, /* results cannot be stored: nothing was measured */
 	SMPOKE_EXIT_MACHINE = 4, /* the machine lacks what a run needs */
 };

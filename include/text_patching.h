@@ -32,11 +32,11 @@
  */
 struct smp_text_poke_loc {
 	s32 rel_addr; /* address = _stext + rel_addr */
-	s32 disp;     /* from address + len to the emulated target */
+	s32 disp; /* from address + len to the emulated target */
 	u8 len;
-	u8 opcode;    /* what the handler emulates */
+	u8 opcode; /* what the handler emulates */
 	u8 text[TEXT_POKE_MAX_OPCODE_SIZE];
-	u8 old;	      /* first byte before the patch */
+	u8 old; /* first byte before the patch */
 };
 
 _Static_assert(sizeof(struct smp_text_poke_loc) == 16, "256 of them fill one page");
@@ -52,18 +52,18 @@ extern struct smp_text_poke_array text_poke_array;
 /* The rules a site or a replacement can break. */
 enum text_poke_rule {
 	TEXT_POKE_RULE_NONE,
-	TEXT_POKE_RULE_LENGTH,	      /* length 0 or over the limit for its form */
-	TEXT_POKE_RULE_TEXT,	      /* site outside registered text */
-	TEXT_POKE_RULE_REACH,	      /* site too far from _stext for an s32 */
-	TEXT_POKE_RULE_SITE_DECODE,   /* the bytes at the site are no instruction */
-	TEXT_POKE_RULE_SITE_LENGTH,   /* the instruction at the site has another length */
-	TEXT_POKE_RULE_NEW_DECODE,    /* the replacement is no instruction */
-	TEXT_POKE_RULE_NEW_LENGTH,    /* the replacement's length differs and the rest is not INT3 */
-	TEXT_POKE_RULE_EMULATE,	      /* the form cannot be emulated and no emulate argument helps */
-	TEXT_POKE_RULE_OVERLAP,	      /* it overlaps a site already in this batch */
-	TEXT_POKE_RULE_LOCK,	      /* text_mutex is not held by this CPU */
-	TEXT_POKE_RULE_CONTEXT,	      /* called from a trap, or with interrupts off */
-	TEXT_POKE_RULE_STOPPED,	      /* an earlier sync timed out; text is left under INT3 */
+	TEXT_POKE_RULE_LENGTH, /* length 0 or over the limit for its form */
+	TEXT_POKE_RULE_TEXT, /* site outside registered text */
+	TEXT_POKE_RULE_REACH, /* site too far from _stext for an s32 */
+	TEXT_POKE_RULE_SITE_DECODE, /* the bytes at the site are no instruction */
+	TEXT_POKE_RULE_SITE_LENGTH, /* the instruction at the site has another length */
+	TEXT_POKE_RULE_NEW_DECODE, /* the replacement is no instruction */
+	TEXT_POKE_RULE_NEW_LENGTH, /* the replacement's length differs and the rest is not INT3 */
+	TEXT_POKE_RULE_EMULATE, /* the form cannot be emulated and no emulate argument helps */
+	TEXT_POKE_RULE_OVERLAP, /* it overlaps a site already in this batch */
+	TEXT_POKE_RULE_LOCK, /* text_mutex is not held by this CPU */
+	TEXT_POKE_RULE_CONTEXT, /* called from a trap, or with interrupts off */
+	TEXT_POKE_RULE_STOPPED, /* an earlier sync timed out; text is left under INT3 */
 	NR_TEXT_POKE_RULES,
 };
 
@@ -78,14 +78,14 @@ struct text_poke_refusal {
 /* Where a batch spends its time; stamps are rdtsc_ordered(), differences are TSC ticks. */
 enum text_poke_stamp {
 	TEXT_POKE_STAMP_BEGIN, /* smp_text_poke_batch_process() entered */
-	TEXT_POKE_STAMP_OPEN,  /* references taken, alias open */
-	TEXT_POKE_STAMP_INT3,  /* step 2 done: INT3 on every site */
+	TEXT_POKE_STAMP_OPEN, /* references taken, alias open */
+	TEXT_POKE_STAMP_INT3, /* step 2 done: INT3 on every site */
 	TEXT_POKE_STAMP_SYNC1,
-	TEXT_POKE_STAMP_TAIL,  /* step 4 done: tails written */
+	TEXT_POKE_STAMP_TAIL, /* step 4 done: tails written */
 	TEXT_POKE_STAMP_SYNC2,
-	TEXT_POKE_STAMP_HEAD,  /* step 6 done: first bytes written */
+	TEXT_POKE_STAMP_HEAD, /* step 6 done: first bytes written */
 	TEXT_POKE_STAMP_SYNC3,
-	TEXT_POKE_STAMP_END,   /* alias closed, references dropped */
+	TEXT_POKE_STAMP_END, /* alias closed, references dropped */
 	NR_TEXT_POKE_STAMPS,
 };
 
@@ -93,17 +93,17 @@ enum text_poke_stamp {
 struct smp_text_poke_stats {
 	u64 stamp[NR_TEXT_POKE_STAMPS];
 	u32 nr_sites;
-	u32 nr_syncs;	     /* 3, 2 or 1 */
+	u32 nr_syncs; /* 3, 2 or 1 */
 	u32 nr_settle_syncs; /* 1 where the machine has MACHINE_CAP_STALE_INT3, else 0 */
 	u64 settle_ticks;
-	u32 nr_ref_waits;    /* CPUs whose reference was still held at step 8 */
-	u64 nr_batches;	     /* since start: how often process() ran with work */
+	u32 nr_ref_waits; /* CPUs whose reference was still held at step 8 */
+	u64 nr_batches; /* since start: how often process() ran with work */
 };
 
 /* Traps, per CPU, since start. Written by that CPU alone. */
 struct text_poke_traps {
 	u64 nr_handled; /* hit a site of the running batch */
-	u64 nr_stale;	/* the byte was no longer INT3: emulated from memory */
+	u64 nr_stale; /* the byte was no longer INT3: emulated from memory */
 	u64 nr_foreign; /* a real INT3 that is not ours */
 };
 

@@ -42,23 +42,23 @@ _Static_assert(sizeof(void *) == 8 && sizeof(long) == 8, "smpoke is written for 
  * word. They are ours, and not libc's errno, because two machines must agree on them.
  */
 enum error {
-	ERR_INVAL = 1,	 /* an argument breaks the contract */
-	ERR_NOMEM,	 /* no memory, or none within reach of the image */
-	ERR_RANGE,	 /* a value does not fit: displacement, length, index */
-	ERR_NOENT,	 /* no such file, volume or entry */
-	ERR_EXIST,	 /* it is there already */
-	ERR_NOSPC,	 /* the medium is full */
-	ERR_ROFS,	 /* the medium cannot be written */
-	ERR_IO,		 /* the medium failed, or gave back other bytes than were written */
-	ERR_TIMEOUT,	 /* a deadline passed; the CPU or device is to be treated as lost */
-	ERR_FAULT,	 /* the code that was run took a trap nobody expected */
+	ERR_INVAL = 1, /* an argument breaks the contract */
+	ERR_NOMEM, /* no memory, or none within reach of the image */
+	ERR_RANGE, /* a value does not fit: displacement, length, index */
+	ERR_NOENT, /* no such file, volume or entry */
+	ERR_EXIST, /* it is there already */
+	ERR_NOSPC, /* the medium is full */
+	ERR_ROFS, /* the medium cannot be written */
+	ERR_IO, /* the medium failed, or gave back other bytes than were written */
+	ERR_TIMEOUT, /* a deadline passed; the CPU or device is to be treated as lost */
+	ERR_FAULT, /* the code that was run took a trap nobody expected */
 	ERR_UNSUPPORTED, /* this machine cannot do it; the capability word says so */
-	ERR_BUSY,	 /* somebody holds it: the lock, the CPU, the batch */
-	ERR_PERM,	 /* wrong context: lock not held, interrupts off, from a trap */
-	ERR_REFUSED,	 /* a site or replacement breaks a rule; see smp_text_poke_refusal() */
-	ERR_VERIFY,	 /* what was written did not read back */
-	ERR_STOPPED,	 /* the patching engine stopped at an earlier timeout */
-	ERR_CORRUPT,	 /* input is damaged or truncated */
+	ERR_BUSY, /* somebody holds it: the lock, the CPU, the batch */
+	ERR_PERM, /* wrong context: lock not held, interrupts off, from a trap */
+	ERR_REFUSED, /* a site or replacement breaks a rule; see smp_text_poke_refusal() */
+	ERR_VERIFY, /* what was written did not read back */
+	ERR_STOPPED, /* the patching engine stopped at an earlier timeout */
+	ERR_CORRUPT, /* input is damaged or truncated */
 	NR_ERRORS,
 };
 

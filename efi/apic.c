@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "apic.h"
+
+#include "machine.h"
+
+#define MSR_APIC_BASE 0x1B
+#define APIC_BASE_ENABLED (1ull << 11)
+#define APIC_BASE_X2APIC (1ull << 10)
+#define APIC_BASE_ADDRESS 0x000FFFFFFFFFF000ull
+
+#define ICR_ASSERT (1u << 14)
+#define ICR_PENDING (1u << 12)
+/* An APIC that is still sending after this many looks is not going to end; send regardless. */
+#define ICR_MAX_LOOKS 100000
+
+bool apic_detect(struct percpu *pc)
+{
+	u64 base = rdmsr(MSR_APIC_BASE);
+
+	if (!(base & APIC_BASE_ENABLED))
+		return false;
+	pc->apic = base & APIC_BASE_X2APIC ? NULL : (volatile u32 *)(base & APIC_BASE_ADDRESS);
+	pc->apic_id = apic_read(pc, APIC_ID);
+	if (pc->apic)
+		pc->apic_id >>= 24;
+	return true;
+}
+
+bool apic_my_id(u32 *ret_id)
+{
+	struct percpu probe = { 0 };
+
+	if (!apic_detect(&probe))
+		return false;
+	*ret_id = probe.apic_id;
+	return true;
+}
+
+u32 apic_read(struct percpu *pc, u32 reg)
+{
+	return pc->apic ? pc->apic[reg * 4] : (u32)rdmsr(MSR_X2APIC + reg);
+}
+
+void apic_write(struct percpu *pc, u32 reg, u32 value)
+{
+	if (pc->apic)
+		pc->apic[reg * 4] = value;
+	else
+		wrmsr(MSR_X2APIC + reg, value);
+}
+
+bool apic_vector_in(struct percpu *pc, u32 reg, u32 vector)
+{
+	return apic_read(pc, reg + vector / 32) >> (vector % 32) & 1;
+}
+
+static void send_x2apic(u32 apic_id, u32 vector)
+{
+	/* This WRMSR waits for nothing: without the fences it overtakes stores before it. */
+	mfence();
+	lfence();
+	wrmsr(MSR_X2APIC + APIC_ICR, (u64)apic_id << 32 | ICR_ASSERT | vector);
+}
+
+/*
+ * The register is written in halves, and firmware's timer code on this CPU could write it in
+ * between, so interrupts are off. The stores are uncached and stay behind earlier ones.
+ */
+static void send_xapic(struct percpu *pc, u32 apic_id, u32 vector)
+{
+	u64 flags = machine_irq_save();
+	u32 looks = 0;
+
+	while (pc->apic_sending && pc->apic[APIC_ICR * 4] & ICR_PENDING && ++looks < ICR_MAX_LOOKS)
+		cpu_relax();
+	pc->apic_sending = true;
+	pc->apic[APIC_ICR_HIGH * 4] = apic_id << 24;
+	pc->apic[APIC_ICR * 4] = ICR_ASSERT | vector;
+	machine_irq_restore(flags);
+}
+
+void apic_send(u32 apic_id, u32 vector)
+{
+	struct percpu *pc = this_percpu();
+
+	if (pc->apic)
+		send_xapic(pc, apic_id, vector);
+	else
+		send_x2apic(apic_id, vector);
+}

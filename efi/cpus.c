@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "cpus.h"
+
+#include "apic.h"
+#include "atomic.h"
+#include "machine.h"
+#include "x86.h"
+
+#define STACK_FAULT_VECTOR 12
+
+struct percpu boot_percpu = { .self = &boot_percpu };
+
+static struct percpu *cpus[MAX_CPUS] = { &boot_percpu };
+static u32 nr_cpus = 1;
+
+bool cpus_add(struct percpu *pc)
+{
+	if (nr_cpus == MAX_CPUS)
+		return false;
+	pc->cpu = nr_cpus;
+	cpus[nr_cpus] = pc;
+	nr_cpus++;
+	return true;
+}
+
+void cpus_forget(void)
+{
+	nr_cpus = 1;
+}
+
+struct percpu *percpu_of(u32 cpu)
+{
+	return cpus[cpu];
+}
+
+u32 machine_nr_cpus(void)
+{
+	return nr_cpus;
+}
+
+noinstr u32 machine_this_cpu(void)
+{
+	u32 cpu;
+
+	__asm__ volatile("movl %%gs:0, %0" : "=r"(cpu));
+	return cpu;
+}
+
+bool machine_cpu_lost(u32 cpu)
+{
+	return cpu < nr_cpus && load_relaxed(&cpus[cpu]->lost);
+}
+
+void cpus_guard_stack(struct percpu *pc)
+{
+	u64 *words = (u64 *)pc->stack;
+	u32 i;
+
+	for (i = 0; i < AP_STACK_GUARD_WORDS; i++)
+		words[i] = AP_STACK_CANARY;
+}
+
+static bool stack_is_whole(const struct percpu *pc)
+{
+	const u64 *words = (const u64 *)pc->stack;
+	u32 i;
+
+	for (i = 0; i < AP_STACK_GUARD_WORDS; i++) {
+		if (words[i] != AP_STACK_CANARY)
+			return false;
+	}
+	return true;
+}
+
+/* A stack that ran over has damaged something, whatever the procedure says of itself. */
+static void report_overrun(struct percpu *pc)
+{
+	cpus_guard_stack(pc);
+	pc->result = -ERR_FAULT;
+	pc->result_fault = (struct machine_fault){ .vector = STACK_FAULT_VECTOR, .cpu = pc->cpu };
+}
+
+static void run_request(struct percpu *pc, u32 number)
+{
+	pc->result = machine_probe(pc->fn, pc->arg, &pc->result_fault);
+	if (!stack_is_whole(pc))
+		report_overrun(pc);
+	/* R4: what the procedure wrote is visible before "done" is. Pairs with A4. */
+	store_release(&pc->done, number);
+}
+
+void cpus_loop(struct percpu *pc)
+{
+	u32 number;
+
+	for (;;) {
+		cli();
+		if (load_acquire(&pc->stop))
+			break;
+		/* A3: pairs with R3; fn and arg belong to this number. */
+		number = load_acquire(&pc->request);
+		if (number == pc->done) {
+			/* A wake-up sent since CLI is pending and ends this HLT at once. */
+			sti_hlt();
+			continue;
+		}
+		sti();
+		run_request(pc, number);
+	}
+}
+
+void cpus_send_home(struct percpu *pc)
+{
+	/* R-stop: nothing is published with it. The interrupt after it makes the CPU look. */
+	store_release(&pc->stop, true);
+	if (load_acquire(&pc->done) != pc->request)
+		apic_send(pc->apic_id, VECTOR_ABORT);
+	apic_send(pc->apic_id, VECTOR_WAKE);
+}
+
+int machine_cpu_start(u32 cpu, cpu_fn fn, void *arg)
+{
+	struct percpu *pc;
+
+	if (cpu == 0 || cpu >= nr_cpus || !fn)
+		return -ERR_INVAL;
+	pc = cpus[cpu];
+	if (load_relaxed(&pc->lost))
+		return -ERR_TIMEOUT;
+	if (load_acquire(&pc->done) != pc->request)
+		return -ERR_BUSY;
+	pc->fn = fn;
+	pc->arg = arg;
+	pc->given = true;
+	/* R3: the procedure and everything written for it go first. Pairs with A3. */
+	store_release(&pc->request, pc->request + 1);
+	apic_send(pc->apic_id, VECTOR_WAKE);
+	return 0;
+}
+
+/* Return: true when the procedure is done; false when the CPU is lost. */
+static bool wait_until_done(struct percpu *pc, u64 deadline)
+{
+	/* A4: pairs with R4. */
+	while (load_acquire(&pc->done) != pc->request) {
+		/* A-park: pairs with R-park in fatal.c. */
+		if (load_acquire(&pc->state) == AP_PARKED || (s64)(rdtsc() - deadline) > 0) {
+			store_relaxed(&pc->lost, true);
+			return false;
+		}
+		cpu_relax();
+	}
+	return true;
+}
+
+int machine_cpu_wait(u32 cpu, u64 timeout_ns, struct machine_fault *ret_fault)
+{
+	u64 deadline = rdtsc() + machine_ticks(timeout_ns);
+	struct percpu *pc;
+
+	if (cpu == 0 || cpu >= nr_cpus || !cpus[cpu]->given)
+		return -ERR_INVAL;
+	pc = cpus[cpu];
+	if (load_relaxed(&pc->lost) || !wait_until_done(pc, deadline))
+		return -ERR_TIMEOUT;
+	pc->given = false;
+	if (pc->result == -ERR_FAULT && ret_fault)
+		*ret_fault = pc->result_fault;
+	return pc->result;
+}
+
+u64 machine_irq_save(void)
+{
+	u64 flags = read_flags();
+
+	cli();
+	return flags;
+}
+
+void machine_irq_restore(u64 flags)
+{
+	if (flags & EFLAGS_IF)
+		sti();
+}
+
+bool machine_irqs_off(void)
+{
+	return !(read_flags() & EFLAGS_IF);
+}

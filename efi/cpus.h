@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The CPUs that are ours, by number; and the loop that the others wait in.
+ */
+#ifndef EFI_CPUS_H
+#define EFI_CPUS_H
+
+#include "percpu.h"
+#include "types.h"
+
+/* More than any firmware starts today; a CPU behind these stays idle, and the reason says so. */
+#define MAX_CPUS 1024
+
+/* cpus_add() - number the next CPU; boot CPU, before that CPU gets work. false: table is full */
+bool cpus_add(struct percpu *pc);
+
+/* cpus_forget() - back to the boot CPU alone */
+void cpus_forget(void);
+
+/* cpus_guard_stack() - write the canary at the end of a CPU's stack, before it is first used */
+void cpus_guard_stack(struct percpu *pc);
+
+/* cpus_loop() - what another CPU of ours does until it is told to go home; on our stack */
+void cpus_loop(struct percpu *pc);
+
+/* cpus_send_home() - let one CPU leave cpus_loop(), out of its procedure if need be; boot CPU */
+void cpus_send_home(struct percpu *pc);
+
+#endif

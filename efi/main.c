@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The entry point under UEFI: take the machine, run smpoke, give the machine back or end it.
+ */
+#include "smpoke.h"
+
+#include "apic.h"
+#include "args.h"
+#include "clock.h"
+#include "cpu_state.h"
+#include "facts.h"
+#include "fatal.h"
+#include "firmware.h"
+#include "idt.h"
+#include "machine.h"
+#include "machine_text.h"
+#include "mp.h"
+#include "paging.h"
+#include "percpu.h"
+#include "results.h"
+#include "sync.h"
+#include "text.h"
+#include "x86.h"
+
+/* crt0 calls it in the C convention, not in firmware's. */
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st);
+
+/* The boot manager resets the machine five minutes after it started us, unless told not to. */
+static void watchdog_off(void)
+{
+	firmware.bs->SetWatchdogTimer(0, 0, 0, NULL);
+}
+
+/*
+ * The order matters: the tables are built while firmware's are in force; the state is taken last,
+ * in one step, because our handlers need GS, our gates need our handlers, and from then on every
+ * firmware call goes through firmware_enter().
+ */
+static const char *take_machine(void)
+{
+	const char *reason = cpu_state_unsupported();
+
+	if (reason)
+		return reason;
+	if (!apic_detect(&boot_percpu))
+		return "the local APIC is switched off, so CPUs cannot interrupt each other";
+	if (paging_init(_stext))
+		return "the page tables could not be copied";
+	boot_percpu.top = paging_boot_top();
+	identify_init();
+	sync_init();
+	idt_init();
+	reason = text_init();
+	if (reason)
+		return reason;
+	cpu_state_save(&boot_percpu);
+	paging_activate();
+	cpu_state_take(&boot_percpu);
+	return NULL;
+}
+
+static void give_machine_back(void)
+{
+	args_release();
+	result_files_close();
+	if (paging_active()) {
+		cpu_state_restore(&boot_percpu.firmware_state);
+		/* Or the next firmware call would end by loading our tables, about to be freed. */
+		paging_deactivate();
+	}
+	mp_release();
+	text_release();
+	paging_release();
+}
+
+static int run(enum machine_then *ret_then)
+{
+	struct smpoke_args args;
+	const char *reason = take_machine();
+
+	*ret_then = MACHINE_THEN_EXIT;
+	if (!reason)
+		reason = text_selftest();
+	if (reason) {
+		machine_print("smpoke: ");
+		machine_print(reason);
+		machine_print("\n");
+		return SMPOKE_EXIT_MACHINE;
+	}
+	clock_init();
+	mp_init();
+	args_find(&args);
+	*ret_then = args.default_then;
+	return smpoke_main(&args, ret_then);
+}
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
+{
+	enum machine_then then;
+	int code;
+
+	clock_stamp_start();
+	firmware_init(image, st);
+	watchdog_off();
+	code = run(&then);
+	/* Firmware would go on without CPUs that still run our code; the machine ends instead. */
+	if (!mp_all_home() && then == MACHINE_THEN_EXIT)
+		then = MACHINE_THEN_POWEROFF;
+	give_machine_back();
+	if (then == MACHINE_THEN_EXIT)
+		return (EFI_STATUS)code;
+	if (then == MACHINE_THEN_REBOOT)
+		firmware.rt->ResetSystem(EfiResetCold, EFI_SUCCESS, 0, NULL);
+	firmware.rt->ResetSystem(EfiResetShutdown, EFI_SUCCESS, 0, NULL);
+	/* Both may return on firmware that does not implement them. */
+	fatal_end();
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* The folder of this run, between results.c that makes it and files.c that fills it. */
+#ifndef EFI_RESULTS_H
+#define EFI_RESULTS_H
+
+#include "firmware.h"
+
+/* results_folder() - open since machine_results_open(); NULL before */
+EFI_FILE *results_folder(void);
+
+/* result_files_close() - at the end */
+void result_files_close(void);
+
+#endif

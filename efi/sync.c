@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sync: every CPU of ours executes a serialising instruction.
+ *
+ *   1. the patcher publishes a new sequence number
+ *   2. it sends one interrupt to each other CPU, and serialises itself meanwhile
+ *   3. a CPU that takes it reads the number, serialises, and stores the number as its answer
+ *   4. the patcher waits until every answer is the number
+ */
+#include "machine.h"
+
+#include "apic.h"
+#include "atomic.h"
+#include "percpu.h"
+#include "sync.h"
+#include "x86.h"
+
+#define SYNC_TIMEOUT_NS (5 * NSEC_PER_SEC)
+/*
+ * So many looks at an answer before the first PAUSE. A CPU that runs answers within that; PAUSE
+ * takes up to 140 cycles on some CPUs, and leaves the emulator's translated code altogether.
+ */
+#define EAGER_LOOKS 2000
+
+#define CPUID_7_EDX_SERIALIZE (1u << 14)
+
+static struct {
+	u32 sequence;
+} request __attribute__((aligned(FALSE_SHARING_BYTES)));
+
+static bool has_serialize __attribute__((aligned(FALSE_SHARING_BYTES)));
+
+/* Called by vectors.S. */
+void sync_interrupt(void);
+
+void sync_init(void)
+{
+	if (cpuid(0, 0).eax >= 7)
+		has_serialize = cpuid(7, 0).edx & CPUID_7_EDX_SERIALIZE;
+}
+
+const char *sync_instruction(void)
+{
+	return has_serialize ? "serialize" : "iret";
+}
+
+static force_inline void sync_core(void)
+{
+	if (has_serialize)
+		serialize();
+	else
+		iret_to_self();
+}
+
+noinstr void sync_interrupt(void)
+{
+	struct percpu *pc = this_percpu();
+	/*
+	 * A1: pairs with R1. Read before serialising, so that a number that arrives later is never
+	 * answered by an instruction that ran earlier.
+	 */
+	u32 sequence = load_acquire(&request.sequence);
+
+	sync_core();
+	/* R2: pairs with A2. Stored before serialising, it would promise what has not happened. */
+	store_release(&pc->sync_ack, sequence);
+	apic_eoi(pc);
+}
+
+/*
+ * A2: pairs with R2. The deadline is computed when it is first needed, which is hardly ever;
+ * 0 = not yet. Return: false when it passed.
+ */
+static bool wait_for_answer(const struct percpu *pc, u32 sequence, u64 *deadline)
+{
+	u32 looks;
+
+	for (looks = 0; looks < EAGER_LOOKS; looks++) {
+		if (load_acquire(&pc->sync_ack) == sequence)
+			return true;
+	}
+	if (!*deadline)
+		*deadline = rdtsc() + machine_ticks(SYNC_TIMEOUT_NS);
+	while (load_acquire(&pc->sync_ack) != sequence) {
+		if ((s64)(rdtsc() - *deadline) > 0)
+			return false;
+		cpu_relax();
+	}
+	return true;
+}
+
+static bool is_target(const struct percpu *pc, u32 cpu, u32 self)
+{
+	return cpu != self && !load_relaxed(&pc->lost);
+}
+
+static int wait_for_all(u32 self, u32 nr_cpus, u32 sequence, u32 *ret_cpu)
+{
+	u64 deadline = 0;
+	int rc = 0;
+	u32 cpu;
+
+	for (cpu = 0; cpu < nr_cpus; cpu++) {
+		struct percpu *pc = percpu_of(cpu);
+
+		if (!is_target(pc, cpu, self) || wait_for_answer(pc, sequence, &deadline))
+			continue;
+		store_relaxed(&pc->lost, true);
+		if (rc == 0 && ret_cpu)
+			*ret_cpu = cpu;
+		rc = -ERR_TIMEOUT;
+	}
+	return rc;
+}
+
+int machine_sync_core_each_cpu(u32 *ret_cpu)
+{
+	u32 cpu, sequence, self = machine_this_cpu(), nr_cpus = machine_nr_cpus();
+	int rc;
+
+	if (nr_cpus == 1) {
+		sync_core();
+		return 0;
+	}
+	sequence = request.sequence + 1;
+	/*
+	 * R1: every store to code is visible before the number is. Pairs with A1; a CPU that saw
+	 * the number without the stores would serialise too early.
+	 */
+	store_release(&request.sequence, sequence);
+	for (cpu = 0; cpu < nr_cpus; cpu++) {
+		struct percpu *pc = percpu_of(cpu);
+
+		if (is_target(pc, cpu, self))
+			apic_send(pc->apic_id, VECTOR_SYNC);
+	}
+	sync_core();
+	rc = wait_for_all(self, nr_cpus, sequence, ret_cpu);
+	/* An answer proves that the interrupt left; the next round need not ask the APIC. */
+	if (rc == 0)
+		this_percpu()->apic_sending = false;
+	return rc;
+}

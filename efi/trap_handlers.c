@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Traps: the breakpoint hook, faults that end a procedure, and interrupts nobody expected.
+ */
+#include "machine.h"
+#include "machine_text.h"
+
+#include "apic.h"
+#include "atomic.h"
+#include "catch.h"
+#include "fatal.h"
+#include "memory.h"
+#include "percpu.h"
+#include "x86.h"
+
+#define NR_EXCEPTIONS 32
+#define INT3_BYTES 1
+#define VECTOR_SPURIOUS_OVMF 0x0F
+
+static text_bp_hook bp_hook;
+
+/* Called by vectors.S. */
+void trap_breakpoint(struct trap_regs *regs);
+void trap_handle(struct trap_regs *regs);
+void wake_interrupt(void);
+
+void text_set_bp_hook(text_bp_hook hook)
+{
+	/* R-hook: what the hook needs is there before it is called. Pairs with A-hook below. */
+	store_release(&bp_hook, hook);
+}
+
+/* The address of an instruction fetch may itself be unreadable; then fewer bytes are reported. */
+static void copy_code(void *arg)
+{
+	struct machine_fault *fault = arg;
+
+	while (fault->nr_bytes < sizeof(fault->bytes)) {
+		fault->bytes[fault->nr_bytes] = *(const volatile u8 *)(fault->ip + fault->nr_bytes);
+		fault->nr_bytes++;
+	}
+}
+
+static struct machine_fault describe(const struct trap_regs *regs)
+{
+	struct machine_fault fault = {
+		.vector = (u32)regs->vector,
+		.cpu = this_percpu()->cpu,
+		.ip = regs->ip,
+		.error_code = regs->error_code,
+	};
+
+	if (regs->vector == TRAP_PF)
+		fault.addr = read_cr2();
+	if (regs->vector == TRAP_BP)
+		fault.ip -= INT3_BYTES;
+	machine_probe(copy_code, &fault, NULL);
+	return fault;
+}
+
+/* Let the interrupted context go on where its machine_probe() was called. */
+static void unwind(struct trap_regs *regs, const struct catch_frame *frame)
+{
+	regs->bx = frame->bx;
+	regs->bp = frame->bp;
+	regs->r12 = frame->r12;
+	regs->r13 = frame->r13;
+	regs->r14 = frame->r14;
+	regs->r15 = frame->r15;
+	regs->sp = frame->sp;
+	regs->flags = frame->flags;
+	regs->ip = (u64)catch_landing;
+}
+
+static bool is_catchable(u64 vector)
+{
+	/* After these two the interrupted context is not to be trusted (SDM vol. 3, table 6-1). */
+	return vector != TRAP_DF && vector != TRAP_MC;
+}
+
+static void trap_end_procedure(struct trap_regs *regs)
+{
+	struct percpu *pc = this_percpu();
+	struct machine_fault fault;
+
+	if (pc->catch && is_catchable(regs->vector)) {
+		fault = describe(regs);
+		pc->fault = fault;
+		unwind(regs, pc->catch);
+		return;
+	}
+	if (pc->fatal)
+		fatal_again();
+	pc->fatal = true;
+	fault = describe(regs);
+	fatal_trap(&fault, regs);
+}
+
+/* The boot CPU gave up on this one: leave the procedure, whatever it is doing. */
+static void trap_abort(struct trap_regs *regs)
+{
+	struct percpu *pc = this_percpu();
+	struct catch_frame *frame = pc->catch;
+
+	apic_eoi(pc);
+	if (!frame)
+		return;
+	pc->fault =
+		(struct machine_fault){ .vector = VECTOR_ABORT, .cpu = pc->cpu, .ip = regs->ip };
+	while (frame->outer)
+		frame = frame->outer;
+	unwind(regs, frame);
+}
+
+static void trap_unexpected_interrupt(struct trap_regs *regs)
+{
+	struct percpu *pc = this_percpu();
+
+	pc->nr_unexpected_irqs++;
+	/* A spurious interrupt is not in service, and an EOI for it would end somebody else's. */
+	if (apic_vector_in(pc, APIC_ISR, (u32)regs->vector))
+		apic_eoi(pc);
+}
+
+void trap_handle(struct trap_regs *regs)
+{
+	if (regs->vector == VECTOR_ABORT)
+		trap_abort(regs);
+	else if (regs->vector >= NR_EXCEPTIONS || regs->vector == VECTOR_SPURIOUS_OVMF)
+		trap_unexpected_interrupt(regs);
+	else
+		trap_end_procedure(regs);
+}
+
+noinstr void trap_breakpoint(struct trap_regs *regs)
+{
+	/* A-hook: pairs with R-hook in text_set_bp_hook(). */
+	text_bp_hook hook = load_acquire(&bp_hook);
+
+	if (hook && hook(regs))
+		return;
+	trap_end_procedure(regs);
+}
+
+/* The interrupt has done its work by ending the HLT. */
+noinstr void wake_interrupt(void)
+{
+	apic_eoi(this_percpu());
+}
+
+int machine_probe(cpu_fn fn, void *arg, struct machine_fault *ret_fault)
+{
+	struct percpu *pc = this_percpu();
+	struct catch_frame frame = { .outer = pc->catch, .alias_open = pc->alias_open };
+	int trapped;
+
+	pc->catch = &frame;
+	trapped = catch_call(&frame, fn, arg);
+	pc->catch = frame.outer;
+	if (!trapped)
+		return 0;
+	/* A procedure that opened the alias and trapped would leave all text writable. */
+	if (pc->alias_open && !frame.alias_open)
+		text_alias_close();
+	if (ret_fault)
+		*ret_fault = pc->fault;
+	return -ERR_FAULT;
+}
