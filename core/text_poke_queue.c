@@ -83,7 +83,14 @@ struct decoded {
 	struct insn insn; /* len 0 = free */
 };
 
-static struct decoded decoded[DECODED_SLOTS];
+/* Allocated, because a static array would be bytes in the image file. */
+static struct decoded *decoded;
+
+int text_poke_queue_init(void)
+{
+	decoded = machine_alloc(DECODED_SLOTS * sizeof(*decoded));
+	return decoded ? 0 : -ERR_NOMEM;
+}
 
 static struct decoded *decoded_slot(const u8 *bytes, size_t len)
 {

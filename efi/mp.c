@@ -9,6 +9,7 @@
 #include "apic.h"
 #include "atomic.h"
 #include "cpus.h"
+#include "fault.h"
 #include "firmware.h"
 #include "idt.h"
 #include "machine.h"
@@ -77,7 +78,7 @@ void mp_init(void)
 	UINTN total = 0, enabled = 0, i;
 	EFI_STATUS status;
 
-	services = firmware_locate(&guid);
+	services = fault(NO_MP_PROTOCOL) ? NULL : firmware_locate(&guid);
 	if (!services)
 		return;
 	firmware_enter();
@@ -177,6 +178,9 @@ static void EFIAPI ap_entry(void *unused)
 	u32 apic_id;
 
 	(void)unused;
+	/* A CPU that firmware woke and that got lost on the way to us. */
+	while (fault(AP_NEVER_ARRIVES))
+		cpu_relax();
 	if (!apic_my_id(&apic_id))
 		return;
 	pc = slot_of(apic_id);
@@ -215,6 +219,8 @@ static EFI_STATUS dispatch(void)
 {
 	EFI_STATUS status;
 
+	if (fault(MP_REFUSED))
+		return EFI_UNSUPPORTED;
 	firmware_enter();
 	/* No notification: the event is only ever looked at. */
 	status = firmware.bs->CreateEvent(0, TPL_APPLICATION, NULL, NULL, &all_done);
@@ -326,9 +332,11 @@ int machine_start_cpus(u32 nr_wanted, const char **ret_reason)
 		tried = true;
 		if (!services)
 			give_reason("firmware has no MP services, so no other CPU can be started");
-		else if (nr_wanted == 1 && nr_present > 1)
+		else if (nr_present == 1)
+			give_reason("firmware knows of one CPU");
+		else if (nr_wanted == 1)
 			give_reason("one CPU was asked for; the others stay in firmware");
-		else if (nr_present > 1)
+		else
 			take_cpus(nr_wanted);
 		if (!reason && machine_nr_cpus() < nr_present)
 			give_reason("fewer CPUs were asked for than there are");
