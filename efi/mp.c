@@ -335,11 +335,11 @@ int machine_start_cpus(u32 nr_wanted, const char **ret_reason)
 		else if (nr_present == 1)
 			give_reason("firmware knows of one CPU");
 		else if (nr_wanted == 1)
-			give_reason("one CPU was asked for; the others stay in firmware");
+			give_reason("one was asked for; the others stay in firmware");
 		else
 			take_cpus(nr_wanted);
 		if (!reason && machine_nr_cpus() < nr_present)
-			give_reason("fewer CPUs were asked for than there are");
+			give_reason("fewer were asked for than there are");
 	}
 	*ret_reason = reason;
 	return 0;

@@ -224,8 +224,10 @@ int machine_start_cpus(u32 nr_wanted, const char **ret_reason)
 		return -ERR_RANGE;
 	if (nr_threads > 1)
 		return -ERR_BUSY;
-	if (nr_wanted && nr_wanted < nr_present)
-		*ret_reason = "no more were asked for";
+	if (nr_present == 1)
+		*ret_reason = "this process may run on one CPU only (see taskset)";
+	else if (nr_wanted && nr_wanted < nr_present)
+		*ret_reason = "fewer were asked for than there are";
 	if (nr_wanted != 1 && nr_present > 1 && !sync_available()) {
 		*ret_reason = "the kernel has no membarrier() that serialises the other CPUs";
 		return 0;
