@@ -107,7 +107,7 @@ static void print_banner(struct run *run)
 	if (run->facts.system[0])
 		screen_say(log, "%s\n", run->facts.system);
 	if (run->up_reason)
-		screen_say(log, "CPUs missing: %s\n", run->up_reason);
+		screen_say(log, "why not more CPUs: %s\n", run->up_reason);
 	screen_say(log, "plan %s, seed %lu\nresults in %s\n\n", plan_name(run->options.plan),
 		   run->options.seed, run->results.folder);
 }
