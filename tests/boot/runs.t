@@ -1,0 +1,47 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Guarantee: the real image on the real firmware, with 1, 2 and 4 CPUs, proves its promises, patches
+# code that other CPUs run, and brings home files that agree with each other, on a clean stick.
+
+# shellcheck source=tests/lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
+# shellcheck source=tests/lib/judge.sh
+. tests/lib/judge.sh
+# shellcheck source=tests/lib/boot.sh
+. tests/lib/boot.sh
+
+# run NAME CPUS SUITES BATCHES SKIP_REASON [ARGUMENTS OF run-qemu]; $run is the folder taken
+run() {
+	local name=$1 cpus=$2 suites=$3 sizes=$4 skip_reason=$5 status=0
+	shift 5
+	make_stick "$name" "# a test\n--quick --suite $suites\n--batch $sizes\n"
+	boot "$name" --smp "$cpus" "$@" || status=$?
+	equal "$name: the machine switched itself off" "$status" 0
+	equal "$name: last line" "$(console "$name" | tail -n 1)" "end status=0"
+	match "$name: the screen says that it is emulated" "$(console "$name")" '^EMULATED \(tcg\)'
+	check "$name: the stick is clean" stick_is_clean "$name"
+	run=$(take "$name")
+	judge_run "$name: the results" "${run:-nothing}" tcg "$cpus" "$suites" "$sizes" "$skip_reason"
+}
+
+fact() { sed -n "s/^[^,]*,[^,]*,$1,//p" "$run/machine.csv"; }
+
+run smp2 2 check,forms,lock,poke 1,2,4,8,16,32,64,128,256 ''
+equal "smp2: no CPU is missing" "$(fact up_reason)" ""
+match "smp2: what CPUs promise here" "$(fact caps)" '^smp ring0 irq_off alias_private'
+equal "smp2: settling was needed and counted apart" \
+	"$(awk -F, '$5 == "settle" && $13 == 0' "$run/results.csv")" ""
+
+run smp1 1 check,forms,lock,poke 1,16 'needs smp'
+match "smp1: machine.csv says why it runs on one CPU" "$(fact up_reason)" '[a-z]{3,}'
+match "smp1: the screen says why" "$(console smp1)" '^why not more CPUs: .*[a-z]{3,}'
+
+run smp4 4 check,forms,poke 1,8,64 ''
+
+make_stick cpus1 '--quick --suite check --cpus 1\n'
+boot cpus1 --smp 2
+run=$(take cpus1)
+judge_run "--cpus 1 of 2: the results" "${run:-nothing}" tcg 1 check '' 'needs smp'
+equal "--cpus 1 of 2: both are known" "$(fact nr_cpus_present)" 2
+plan

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Planted faults of the UEFI image. An image has no environment, so PLANTED chooses one when it is
+ * built: tests/boot/faults.t has an image for each.
+ */
+#ifndef SMPOKE_FAULT_H
+#define SMPOKE_FAULT_H
+
+#define FAULT_NO_MP_PROTOCOL 1 /* firmware without MP services */
+#define FAULT_MP_REFUSED 2 /* firmware that does not start CPUs */
+#define FAULT_AP_NEVER_ARRIVES 3 /* CPUs that were started and did not come */
+
+#define fault(id) (PLANTED == FAULT_##id)
+
+#endif

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# For tests that boot the image: a stick as "make run" makes it, in a folder of the test's own.
+
+boot_dir=$B/boot-test
+mkdir -p "$boot_dir"
+
+# make_stick NAME OPTIONS [STARTUP_NSH [IMAGE]]: OPTIONS as they stand in smpoke.cfg, \n for line ends
+make_stick() {
+	rm -f "$boot_dir/$1.img"
+	printf '%b' "$2" >"$boot_dir/$1.cfg"
+	tools/make-disk "$boot_dir/$1.img" "${4:-$B/smpoke.efi}" "${3:-startup.nsh}" "$boot_dir/$1.cfg"
+}
+
+# boot NAME ARGUMENTS OF run-qemu: the console goes to NAME.log, $? is what run-qemu says
+boot() {
+	local name=$1
+	shift
+	tools/run-qemu --image "$boot_dir/$name.img" --log "$boot_dir/$name.log" --timeout 150 "$@" \
+		>"$boot_dir/$name.out" 2>&1
+}
+
+# What smpoke itself wrote, without the firmware's own lines
+console() { grep -vE '^(BdsDxe|UEFI Interactive|EDK II|Mapping|[[:space:]]+(FS|BLK)[0-9]|Press|Shell>)|^[[:space:]]*$' \
+	"$boot_dir/$1.log"; }
+
+# fsck.fat says its version and one line of counts; a word more, or a repair it would do, is a fault
+stick_is_clean() {
+	local output
+	output=$(fsck.fat -n "$boot_dir/$1.img" 2>&1) || {
+		echo "$output"
+		return 1
+	}
+	output=$(grep -vE '^fsck\.fat [0-9]|: [0-9]+ files, [0-9]+/[0-9]+ clusters$' <<<"$output")
+	echo "$output"
+	[ -z "$output" ]
+}
+
+# The folders of runs on the stick, one a line
+runs_on() {
+	MTOOLSRC=/dev/null MTOOLS_SKIP_CHECK=1 mdir -b -i "$boot_dir/$1.img" ::/results 2>&1 |
+		grep -v '/results/\.*/*$'
+}
+
+# take NAME: the run's folder, copied off the stick; nothing when there is not exactly one
+take() {
+	local taken
+	rm -rf "$boot_dir/$1.results"
+	taken=$(tools/take-results "$boot_dir/$1.img" "$boot_dir/$1.results" 2>&1) &&
+		[ "$(wc -l <<<"$taken")" -eq 1 ] && echo "$taken"
+}

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# judge FOLDER ENV CPUS SUITES BATCHES SKIP: is this run good? Prints what is wrong, one line each.
+# SKIP is the reason that benches which may be skipped must give; empty when they must have run.
+
+judge_heading='schema,run,suite,bench,variant,cpus,sites,unit,n,min,p50,p90,p99,p999,max,mad,floor,violations,status,reason,env'
+
+# What tests/lib/expected.txt means for these suites, batches and CPUs, as CSV
+judge_expected() {
+	awk -v suites=",$1," -v batches="$2" -v cpus="$3" '
+		BEGIN { print "suite,bench,variant,sites,unit,cpus,may_skip" }
+		/^#/ || !index(suites, "," $1 ",") { next }
+		{
+			may_skip = sub(/[+]$/, "", $2) ? "+" : ""
+			nr = split($3 == "batch" ? batches : $3, sites, ",")
+			for (v = 6; v <= NF; v++)
+				for (i = 1; i <= nr; i++)
+					print $1 "," $2 "," $v "," sites[i] "," $4 "," \
+						($5 == "all" ? cpus : $5) "," may_skip
+		}' tests/lib/expected.txt
+}
+
+judge() {
+	local run=$1 env=$2 cpus=$3 suites=$4 batches=$5 skip=$6 file work found min_n=20
+	[ "$env$cpus" = tcg1 ] || [ "$env" != tcg ] || min_n=3
+	for file in results.csv samples.csv machine.csv log.txt; do
+		[ -s "$run/$file" ] || { echo "there is no $file in $run" && return 1; }
+		[ "$(tail -c 1 "$run/$file" | od -An -c | tr -d ' ')" = '\n' ] || echo "$file is cut off"
+		! grep -q '^$' "$run/$file" || [ "$file" = log.txt ] || echo "$file has blank lines"
+	done
+	[ "$(head -n 1 "$run/results.csv")" = "$judge_heading" ] || echo "results.csv: wrong heading"
+	[ "$(head -n 1 "$run/samples.csv")" = schema,run,row,i,value ] || echo "samples.csv: wrong heading"
+	[ "$(head -n 1 "$run/machine.csv")" = schema,run,key,value ] || echo "machine.csv: wrong heading"
+	[ "$(tail -n 1 "$run/log.txt")" = "end status=0" ] || echo "log.txt ends in: $(tail -n 1 "$run/log.txt")"
+
+	work=$(mktemp -d)
+	judge_expected "$suites" "$batches" "$cpus" >"$work/expected.csv"
+	found=$(
+		sqlite3 2>&1 <<END
+.mode csv
+.import '$run/results.csv' r
+.import '$run/samples.csv' s
+.import '$run/machine.csv' m
+.import '$work/expected.csv' x
+.mode list
+CREATE TABLE p AS SELECT '$env' AS env, '$cpus' AS cpus, '$skip' AS skip_reason,
+	$min_n AS min_n;
+SELECT 'nothing is expected: the judge is broken' WHERE NOT EXISTS (SELECT 1 FROM x);
+.read tests/lib/judge.sql
+SELECT 'the judge has got to its end';
+END
+	)
+	rm -rf "$work"
+	grep -vx 'the judge has got to its end' <<<"$found"
+	grep -qx 'the judge has got to its end' <<<"$found" || echo "the judge did not get to its end"
+}
+
+# judge_run NAME ARGUMENTS OF judge
+judge_run() {
+	local name=$1 wrong
+	shift
+	wrong=$(judge "$@")
+	if [ -z "$wrong" ]; then pass "$name"; else fail "$name" "$wrong"; fi
+}

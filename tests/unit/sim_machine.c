@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+#include "sim_machine.h"
+
+#include <sanitizer/asan_interface.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "text_patching.h"
+#include "x86.h"
+
+struct sim sim;
+__thread u32 sim_this_cpu;
+u8 sim_text[SIM_TEXT_BYTES] __attribute__((aligned(4096)));
+static u8 alias[SIM_TEXT_BYTES] __attribute__((aligned(4096)));
+static u8 committed[SIM_TEXT_BYTES]; /* what the text must be, for all that came by the alias */
+
+#define REQUIRE(cond)                                                                              \
+	do {                                                                                       \
+		if (!(cond)) {                                                                     \
+			fprintf(stderr, "sim machine: %s does not hold\n", #cond);                 \
+			abort();                                                                   \
+		}                                                                                  \
+	} while (0)
+
+/* Poisoned at 8-byte grain, which the alignment of the buffer satisfies. */
+static void close_alias(void)
+{
+	ASAN_POISON_MEMORY_REGION(alias, sizeof(alias));
+	sim.alias_is_open = false;
+}
+
+void sim_reset(void)
+{
+	ASAN_UNPOISON_MEMORY_REGION(alias, sizeof(alias));
+	memset(&sim, 0, sizeof(sim));
+	memset(sim_text, INT3_INSN_OPCODE, sizeof(sim_text));
+	memcpy(committed, sim_text, sizeof(committed));
+	close_alias();
+	sim.caps = MACHINE_CAP_SMP | MACHINE_CAP_ALIAS_PRIVATE | MACHINE_CAP_SILICON;
+	sim.ticks_divisor = 1;
+	sim_this_cpu = 0;
+	/* What a test before that failed may have left behind. */
+	text_poke_array.nr_entries = 0;
+	text_mutex_unlock();
+	REQUIRE(!text_poke_init());
+}
+
+u8 *sim_put(size_t offset, const void *bytes, size_t len)
+{
+	REQUIRE(offset + len <= SIM_TEXT_BYTES && !sim.alias_is_open);
+	memcpy(sim_text + offset, bytes, len);
+	memcpy(committed, sim_text, sizeof(committed));
+	return sim_text + offset;
+}
+
+void sim_forget(void)
+{
+	sim.nr_events = 0;
+	memset(sim.nr_of_kind, 0, sizeof(sim.nr_of_kind));
+}
+
+u64 sim_hash(void)
+{
+	u64 hash = 0xcbf29ce484222325; /* FNV-1a */
+
+	for (size_t i = 0; i < sizeof(sim_text); i++)
+		hash = (hash ^ sim_text[i]) * 0x100000001b3;
+	return hash;
+}
+
+const u8 *sim_text_at(enum sim_event_kind kind, u32 nth)
+{
+	for (u32 i = 0; i < sim.nr_events; i++)
+		if (sim.events[i].kind == kind && nth-- == 0)
+			return sim.events[i].text;
+	return NULL;
+}
+
+const char *sim_order(void)
+{
+	static char order[SIM_MAX_EVENTS + 1];
+
+	for (u32 i = 0; i < sim.nr_events; i++)
+		order[i] = "OSC"[sim.events[i].kind];
+	order[sim.nr_events] = '\0';
+	return order;
+}
+
+bool sim_trap(u32 cpu, const u8 *addr, struct trap_regs *regs)
+{
+	u32 patcher = sim_this_cpu;
+	bool ours;
+
+	regs->ip = (u64)addr + INT3_INSN_SIZE;
+	sim_this_cpu = cpu;
+	ours = sim.hook(regs);
+	sim_this_cpu = patcher;
+	return ours;
+}
+
+static u8 *gate;
+static void (*inside_gate)(void);
+
+static void on_gate(int signal, siginfo_t *info, void *context)
+{
+	u8 *addr = info->si_addr;
+
+	(void)signal;
+	(void)context;
+	REQUIRE(gate && addr >= gate && addr < gate + PAGE_BYTES);
+	inside_gate();
+	REQUIRE(!mprotect(gate, PAGE_BYTES, PROT_READ | PROT_WRITE));
+}
+
+u64 sim_gate(void (*inside)(void))
+{
+	struct sigaction action = { .sa_sigaction = on_gate, .sa_flags = SA_SIGINFO };
+
+	if (!gate)
+		gate = mmap(NULL, PAGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	REQUIRE(gate != MAP_FAILED && !mprotect(gate, PAGE_BYTES, PROT_NONE));
+	REQUIRE(!sigaction(SIGSEGV, &action, NULL));
+	inside_gate = inside;
+	return (u64)gate + PAGE_BYTES / 2;
+}
+
+/* Stores become visible here: the alias is copied to the text, which nobody else may have changed. */
+static void note(enum sim_event_kind kind)
+{
+	struct sim_event *event = &sim.events[sim.nr_events];
+
+	REQUIRE(!memcmp(sim_text, committed, sizeof(sim_text)));
+	if (sim.alias_is_open)
+		memcpy(sim_text, alias, sizeof(sim_text));
+	memcpy(committed, sim_text, sizeof(committed));
+	if (sim.nr_events < SIM_MAX_EVENTS) {
+		event->kind = kind;
+		memcpy(event->text, sim_text, sizeof(event->text));
+		sim.nr_events++;
+	}
+	sim.nr_of_kind[kind]++;
+	if (sim.at_event)
+		sim.at_event(kind, sim.nr_of_kind[kind]);
+}
+
+/* ---- machine.h ---- */
+
+u32 machine_caps(void)
+{
+	return sim.caps;
+}
+
+u32 machine_nr_cpus_present(void)
+{
+	return SIM_NR_CPUS;
+}
+
+u32 machine_nr_cpus(void)
+{
+	return SIM_NR_CPUS;
+}
+
+u32 machine_this_cpu(void)
+{
+	return sim_this_cpu;
+}
+
+bool machine_irqs_off(void)
+{
+	return sim.irqs_off;
+}
+
+u64 machine_ticks(u64 ns)
+{
+	/* Faster than any CPU counts, so that a busy test machine does not run into deadlines. */
+	return ns * 10 / sim.ticks_divisor;
+}
+
+int machine_sync_core_each_cpu(u32 *ret_cpu)
+{
+	note(SIM_SYNC);
+	if (!sim.fail_sync || --sim.fail_sync)
+		return 0;
+	if (ret_cpu)
+		*ret_cpu = SIM_NR_CPUS - 1;
+	return -ERR_TIMEOUT;
+}
+
+/* The references of core; never freed there, so the leak is wanted (one block a test). */
+void *machine_alloc(size_t bytes)
+{
+	static void *blocks[256];
+	static u32 nr_blocks;
+	void *mem;
+
+	if (posix_memalign(&mem, PAGE_BYTES, (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES))
+		return NULL;
+	memset(mem, 0, bytes);
+	if (nr_blocks < ARRAY_SIZE(blocks))
+		blocks[nr_blocks++] = mem;
+	return mem;
+}
+
+/* ---- machine_text.h ---- */
+
+bool text_contains(const void *addr, size_t len)
+{
+	const u8 *p = addr;
+
+	if (sim.far_text && p == sim.far_text)
+		return true;
+	return p >= sim_text && len <= SIM_TEXT_BYTES && p + len <= sim_text + SIM_TEXT_BYTES;
+}
+
+int text_alias_open(ptrdiff_t *ret_delta)
+{
+	REQUIRE(!sim.alias_is_open && text_mutex_held());
+	if (sim.fail_open)
+		return -ERR_FAULT;
+	ASAN_UNPOISON_MEMORY_REGION(alias, sizeof(alias));
+	memcpy(alias, sim_text, sizeof(alias));
+	note(SIM_OPEN);
+	sim.alias_is_open = true;
+	*ret_delta = alias - sim_text;
+	return 0;
+}
+
+void text_alias_close(void)
+{
+	REQUIRE(sim.alias_is_open);
+	note(SIM_CLOSE);
+	close_alias();
+}
+
+void text_set_bp_hook(text_bp_hook hook)
+{
+	sim.hook = hook;
+}

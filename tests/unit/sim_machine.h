@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A machine for unit tests of core/: one thread, and every step of a batch on record.
+ *
+ * Text is a plain buffer and the alias another one. What is stored through the alias reaches the
+ * text at the next sync or at the close, and at each of these, and at the open, the whole text is
+ * kept as an event. So a test can say of each byte in which phase of the protocol it was written.
+ *
+ * Broken promises end the program: a closed alias is poisoned for ASan, and a store that reached
+ * the text by another way than the alias is found at the next event. A program that ends without
+ * its summary counts as failed.
+ */
+#ifndef SMPOKE_TESTS_SIM_MACHINE_H
+#define SMPOKE_TESTS_SIM_MACHINE_H
+
+#include "machine.h"
+#include "machine_text.h"
+
+#define SIM_TEXT_BYTES (260 * 64)
+#define SIM_NR_CPUS 4
+#define SIM_MAX_EVENTS 32
+
+enum sim_event_kind {
+	SIM_OPEN,
+	SIM_SYNC,
+	SIM_CLOSE,
+};
+
+struct sim_event {
+	enum sim_event_kind kind;
+	u8 text[SIM_TEXT_BYTES]; /* as every CPU could see it at that moment */
+};
+
+struct sim {
+	u32 caps;
+	bool irqs_off;
+	bool alias_is_open;
+	u32 fail_sync; /* 1 = the next sync times out, 2 = the one after it; 0 = none */
+	bool fail_open;
+	u64 ticks_divisor; /* makes deadlines of core that much shorter */
+	const u8 *far_text; /* text out of reach of an s32, for as long as it is not NULL */
+	text_bp_hook hook;
+	/* Called at each event, after it was recorded: the moment to be another CPU. */
+	void (*at_event)(enum sim_event_kind kind, u32 nr_of_kind);
+	u32 nr_events, nr_of_kind[3];
+	struct sim_event events[SIM_MAX_EVENTS];
+};
+
+extern struct sim sim;
+extern __thread u32 sim_this_cpu;
+extern u8 sim_text[SIM_TEXT_BYTES];
+
+/* sim_reset() - all INT3, nothing recorded, core's engine ready; between tests */
+void sim_reset(void);
+
+/* sim_put() - code at an offset, as if it had always been there */
+u8 *sim_put(size_t offset, const void *bytes, size_t len);
+
+/* sim_forget() - drop the events so far */
+void sim_forget(void);
+
+/* sim_hash() - of the whole text: equal before and after means that nothing was written */
+u64 sim_hash(void);
+
+/* sim_text_at() - the text at the nth event of a kind, from 0; NULL when there was none */
+const u8 *sim_text_at(enum sim_event_kind kind, u32 nth);
+
+/* sim_order() - the kinds of all events as letters: "OSSSC" is open, three syncs, close */
+const char *sim_order(void);
+
+/**
+ * sim_gate() - a stack whose next push traps into @inside
+ *
+ * For code that emulates a CALL: @inside runs in the very middle of the #BP handler, with the
+ * reference held, and the handler goes on when it returns. Good for one push.
+ * Return: the stack pointer to use.
+ */
+u64 sim_gate(void (*inside)(void));
+
+/* sim_trap() - CPU @cpu meets the INT3 at @addr with @regs. Return: what the hook says. */
+bool sim_trap(u32 cpu, const u8 *addr, struct trap_regs *regs);
+
+#endif
