@@ -22,7 +22,8 @@ OBJCOPY = objcopy
 B = build
 ZYDIS = $(or $(ZYDIS_SRC),$B/zydis)
 GNU_EFI_INC = /usr/include/efi
-GNU_EFI_LIB = $(firstword $(wildcard /usr/lib /usr/lib64 /usr/lib/x86_64-linux-gnu))
+GNU_EFI_LIB = $(dir $(firstword $(wildcard $(addsuffix /crt0-efi-x86_64.o, \
+	/usr/lib /usr/lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu/gnuefi /usr/lib64/gnuefi))))
 
 CORE = insn int3 nops smp_locks smp_text_poke text_poke text_poke_queue
 BENCH = assemble bench csv facts format main options options_file options_text region results runner screen \
@@ -37,6 +38,8 @@ BASE = -std=gnu11 -O2 -g -MMD -MP -fno-strict-aliasing -fcf-protection=none -mno
 # What core, bench and efi are built with: nothing of a libc, no vector registers in trap handlers.
 FREE = $(BASE) -ffreestanding -fno-stack-protector -mgeneral-regs-only \
 	-fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
+# A jump table in the #BP path would be a jump through data; the check of that path is strict.
+NOINSTR = -fno-jump-tables
 ZYDIS_DEF = -DZYAN_NO_LIBC -DZYDIS_STATIC_BUILD -DZYCORE_STATIC_BUILD -DZYDIS_DISABLE_FORMATTER
 ZYDIS_INC = -isystem $(ZYDIS)/include -isystem $(ZYDIS)/dependencies/zycore/include
 INC = -Iinclude $(ZYDIS_DEF) $(ZYDIS_INC)
@@ -80,7 +83,7 @@ image: $B/smpoke.efi
 
 $B/efi/core/%.o: core/%.c | $B/.zydis
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(EFI_FLAGS) $(WARN) $(INC) -Icore -c $< -o $@
+	$(Q)$(CC) $(EFI_FLAGS) $(WARN) $(INC) $(NOINSTR) -Icore -c $< -o $@
 
 $B/efi/bench/%.o: bench/%.c | $B/.zydis $B/gen/commit.h
 	@mkdir -p $(@D)
@@ -99,10 +102,12 @@ $B/efi/zydis/%.o: $B/.zydis tools/zydis-mem.h
 	$(Q)$(CC) $(EFI_FLAGS) $(ZYDIS_DEF) $(ZYDIS_INC) -I$(ZYDIS)/src -include tools/zydis-mem.h \
 		-c $(ZYDIS)/src/$*.c -o $@
 
+efi_link = ld -nostdlib -shared -Bsymbolic --gc-sections --no-undefined -z noexecstack \
+	--hash-style=sysv --build-id=none -T efi/smpoke.lds \
+	$(GNU_EFI_LIB)crt0-efi-x86_64.o $1 -L$(GNU_EFI_LIB) -lgnuefi -o $@
+
 $B/smpoke.so: $(EFI_OBJ) efi/smpoke.lds
-	$(Q)ld -nostdlib -shared -Bsymbolic --gc-sections --no-undefined -z noexecstack \
-		--hash-style=sysv --build-id=none -T efi/smpoke.lds \
-		$(GNU_EFI_LIB)/crt0-efi-x86_64.o $(EFI_OBJ) -L$(GNU_EFI_LIB) -lgnuefi -o $@
+	$(Q)$(call efi_link,$(EFI_OBJ))
 
 $B/smpoke.efi: $B/smpoke.so
 	$(Q)$(OBJCOPY) $(PE_SECTIONS:%=-j %) --target efi-app-x86_64 --subsystem=10 $< $@
@@ -118,7 +123,7 @@ host: $B/host/smpoke
 define host_rules
 $1/core/%.o: core/%.c | $B/.zydis
 	@mkdir -p $$(@D)
-	$$(Q)$(CC) $(FREE) -fPIE $2 $(WARN) $(INC) -Icore -c $$< -o $$@
+	$$(Q)$(CC) $(FREE) -fPIE $2 $(WARN) $(INC) $(NOINSTR) -Icore -c $$< -o $$@
 
 $1/bench/%.o: bench/%.c | $B/.zydis $B/gen/commit.h
 	@mkdir -p $$(@D)
@@ -154,6 +159,8 @@ run: $B/stick.img
 	tools/run-qemu --image $B/stick.img --smp $(SMP) --timeout $(QEMU_TIMEOUT) \
 		$(if $(OVMF),--ovmf $(OVMF)) --log $B/console.log
 	tools/take-results $B/stick.img results
+	@tail -n 1 $B/console.log | grep -qx 'end status=0' || \
+		{ echo "make run: the run did not end well; see above and $B/console.log"; exit 1; }
 
 include tests/tests.mk
 

@@ -45,13 +45,17 @@ struct bench {
 	const void *param;
 	bool per_batch; /* run once for each size of --batch, with run->sites set before set-up */
 
-	/* Build the subject. Return: 0, or an error with run->reason set. -ERR_UNSUPPORTED = skip. */
+	/*
+	 * Build the subject. Return: 0, or an error with run->reason set. -ERR_UNSUPPORTED = skip.
+	 */
 	int (*setup)(struct bench_run *run);
 	/* Prove in this boot that the subject does what it should. Same returns. Not timed. */
 	int (*check)(struct bench_run *run);
 	/* One sample: values[i] for series i. Called often. Return: 0, or an error with reason. */
 	int (*sample)(struct bench_run *run, u64 *values);
-	/* Always called after set-up was, whatever it returned. Sets floors and violations at last. */
+	/*
+	 * Always called after set-up was, whatever it returned. Sets floors and violations at last.
+	 */
 	void (*teardown)(struct bench_run *run);
 };
 

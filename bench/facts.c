@@ -4,10 +4,6 @@
 #include "format.h"
 #include "machine.h"
 
-#ifndef SMPOKE_COMMIT
-#define SMPOKE_COMMIT "unknown"
-#endif
-
 #define NR_CAPS 32
 
 struct fact_sink {

@@ -36,7 +36,7 @@ enum plan {
 struct options {
 	bool help, version, list;
 	bool suite_wanted[OPTIONS_MAX_SUITES]; /* index into suites[] */
-	u32 nr_cpus;			       /* 0 = all */
+	u32 nr_cpus; /* 0 = all */
 	u32 batch[OPTIONS_MAX_BATCHES];
 	u32 nr_batches;
 	u64 seed;

@@ -88,7 +88,9 @@ static void emit_rmw_loop(struct assembler *a, enum asm_rmw op, bool lock, u32 n
 	asm_ret(a);
 }
 
-/* The table comes from decoding what really stands in text, and must have one entry an operation. */
+/*
+ * The table comes from decoding what really stands in text, and must have one entry an operation.
+ */
 static int make_lock_table(struct region *region)
 {
 	struct insn insn;

@@ -314,7 +314,9 @@ static u64 hash_text(const struct region *region)
 	return hash;
 }
 
-/* To UP form and back. The odd entries planted are a zero, one out of range, one not a LOCK byte. */
+/*
+ * To UP form and back. The odd entries planted are a zero, one out of range, one not a LOCK byte.
+ */
 static int round_trip(struct bench_run *run, struct region *region, enum smp_up_form form)
 {
 	u64 before = hash_text(region);

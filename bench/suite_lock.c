@@ -3,9 +3,9 @@
  * What does a LOCK prefix cost, and what does patching it away gain?
  *
  * Each operation is built once with LOCK prefixes, three times over; two of the copies are then
- * switched to UP form by alternatives_smp_unlock(), one with the DS prefix (3E), one with the NOP of
- * 2006 (90). A fourth copy never had a prefix. All four stand at the same offset in a page. A sample
- * runs each of them, and the empty loop, one after the other, so that drift hits all alike.
+ * switched to UP form by alternatives_smp_unlock(), one with the DS prefix (3E), one with the NOP
+ * of 2006 (90). A fourth copy never had a prefix. All four stand at the same offset in a page. A
+ * sample runs each of them, and the empty loop, one after the other, so that drift hits all alike.
  *
  * On one line every operation waits for the one before: latency. On eight lines in turn they could
  * overlap: throughput.
@@ -189,8 +189,9 @@ static void lock_teardown(struct bench_run *run)
 
 /*
  * Odd numbers of operations a line, so that an XCHG shows. The results come from the definition of
- * each operation: XADD adds what the register took from memory the time before, so 5 and 5 grow like
- * Fibonacci numbers; CMPXCHG against 7 fails once, takes 7 along, and stores 5 from then on in turn.
+ * each operation: XADD adds what the register took from memory the time before, so 5 and 5 grow
+ * like Fibonacci numbers; CMPXCHG against 7 fails once, takes 7 along, and stores 5 from then on in
+ * turn.
  */
 #define SUBJECT_1LINE(operation, first, result)                                                    \
 	{                                                                                          \

@@ -10,7 +10,9 @@
 
 #define PASS_DEADLINE_NS (10 * NSEC_PER_SEC)
 
-/* A quiet pass lies wholly between two batches: the epoch did not move and no batch was under way. */
+/*
+ * A quiet pass lies wholly between two batches: the epoch did not move and no batch was under way.
+ */
 static void check_quiet_pass(struct victim *me, u64 epoch, const struct tokens *ran, u64 nr_stale)
 {
 	u64 wrong = epoch & EPOCH_NEW ? ran->old : ran->new;

@@ -46,7 +46,10 @@ static enum insn_kind kind_of(const ZydisDecodedInstruction *zi, const u8 *bytes
 {
 	if (is_canonical_nop(bytes, zi->length))
 		return INSN_NOP;
-	/* raw.prefix_count counts REX too, and Zydis takes 66, F2, F3 that select an opcode as prefixes. */
+	/*
+	 * raw.prefix_count counts REX too, and Zydis takes 66, F2, F3 that select an opcode as
+	 * prefixes.
+	 */
 	return zi->raw.prefix_count ? INSN_OTHER : kind_of_opcode(zi);
 }
 

@@ -49,8 +49,8 @@ static noinstr bool try_get_text_poke_array(struct text_poke_ref *ref)
 	u32 count = load_acquire(&ref->count);
 
 	/*
-	 * A1: pairs with R1. Without it this CPU could trap on our INT3, find a reference it may take,
-	 * and still read entries of the batch before.
+	 * A1: pairs with R1. Without it this CPU could trap on our INT3, find a reference it may
+	 * take, and still read entries of the batch before.
 	 */
 	while (count) {
 		if (raw_atomic_try_cmpxchg(&ref->count, count, count + 1))
@@ -62,7 +62,9 @@ static noinstr bool try_get_text_poke_array(struct text_poke_ref *ref)
 
 static noinstr void put_text_poke_array(struct text_poke_ref *ref)
 {
-	/* R2: pairs with A2. Without it the queue could be refilled while this CPU still reads it. */
+	/*
+	 * R2: pairs with A2. Without it the queue could be refilled while this CPU still reads it.
+	 */
 	raw_atomic_dec(&ref->count);
 }
 
@@ -153,8 +155,8 @@ static void take_references(void)
 {
 	for (u32 cpu = 0; cpu < nr_refs; cpu++) {
 		/*
-		 * R1: publish the entries before the first INT3 can be fetched. Pairs with A1. Without
-		 * it a CPU may trap, find no reference, and treat our INT3 as foreign.
+		 * R1: publish the entries before the first INT3 can be fetched. Pairs with A1.
+		 * Without it a CPU may trap, find no reference, and treat our INT3 as foreign.
 		 */
 		store_release(&text_poke_array_refs[cpu].count, 1);
 	}
@@ -170,7 +172,9 @@ static int drop_references(void)
 	for (u32 cpu = 0; cpu < nr_refs; cpu++) {
 		u32 *count = &text_poke_array_refs[cpu].count;
 
-		/* A2: pairs with R2. Without it the next batch_add() overwrites entries being read. */
+		/*
+		 * A2: pairs with R2. Without it the next batch_add() overwrites entries being read.
+		 */
 		if (!load_acquire(count))
 			continue;
 		stats.nr_ref_waits++;
@@ -200,7 +204,9 @@ static void write_int3s(ptrdiff_t delta)
 	}
 }
 
-/* The bytes behind the first. A Jcc rel32 keeps five of its six in text[], others len - 1 of len. */
+/*
+ * The bytes behind the first. A Jcc rel32 keeps five of its six in text[], others len - 1 of len.
+ */
 static const u8 *tail_of(const struct smp_text_poke_loc *tpl)
 {
 	return tpl->len == JCC32_INSN_SIZE ? tpl->text : tpl->text + 1;
@@ -222,7 +228,9 @@ static u32 write_tails(ptrdiff_t delta)
 
 		if (tpl->len == 1)
 			continue;
-		/* Nearly every site has five bytes: a constant size is one store instead of a call. */
+		/*
+		 * Nearly every site has five bytes: a constant size is one store instead of a call.
+		 */
 		if (tpl->len == 5)
 			memcpy(tail, tpl->text + 1, 4);
 		else
@@ -311,8 +319,8 @@ static int patch_three_phases(ptrdiff_t delta)
 
 /*
  * An emulator that translates code can drop a page's translation before the store and retranslate
- * the old byte. Writing the first bytes once more and one more sync is what ends it. Not part of the
- * protocol; only where the machine has the quirk, after the last stamp.
+ * the old byte. Writing the first bytes once more and one more sync is what ends it. Not part of
+ * the protocol; only where the machine has the quirk, after the last stamp.
  */
 static int text_settle(void)
 {
@@ -357,7 +365,9 @@ static int process_queued(void)
 		return drop_references() ? -ERR_TIMEOUT : err;
 	stamp(TEXT_POKE_STAMP_OPEN);
 
-	/* Steps 3-5. On a timeout the references stay: CPUs on a half-written site are emulated on. */
+	/*
+	 * Steps 3-5. On a timeout the references stay: CPUs on a half-written site are emulated on.
+	 */
 	err = patch_three_phases(delta);
 	/* Step 6: close the alias. */
 	if (!fault(LEAVE_ALIAS_OPEN))

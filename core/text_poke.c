@@ -10,7 +10,10 @@
 #include "mem.h"
 #include "x86.h"
 
-/* 0 = free, else the owner's CPU + 1. Protects the queue, the alias, and all text. Nests in nothing. */
+/*
+ * 0 = free, else the owner's CPU + 1. Protects the queue, the alias, and all text. Nests in
+ * nothing.
+ */
 static u32 text_mutex_owner;
 
 void text_mutex_lock(void)
@@ -18,8 +21,9 @@ void text_mutex_lock(void)
 	u32 me = machine_this_cpu() + 1;
 
 	/*
-	 * A0: pairs with R0. Without it this CPU could see the queue half emptied by the last owner.
-	 * Interrupts stay on while spinning: the owner's sync must be answered, or it never ends.
+	 * A0: pairs with R0. Without it this CPU could see the queue half emptied by the last
+	 * owner. Interrupts stay on while spinning: the owner's sync must be answered, or it never
+	 * ends.
 	 */
 	while (!atomic_try_cmpxchg(&text_mutex_owner, 0, me))
 		cpu_relax();

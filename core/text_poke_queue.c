@@ -107,7 +107,8 @@ static int decode(struct insn *ret, const u8 *bytes, size_t len)
 	struct decoded *slot = decoded_slot(bytes, len);
 	int err;
 
-	if (slot->insn.len && slot->insn.len <= len && !memcmp(slot->bytes, bytes, slot->insn.len)) {
+	if (slot->insn.len && slot->insn.len <= len &&
+	    !memcmp(slot->bytes, bytes, slot->insn.len)) {
 		*ret = slot->insn;
 		return 0;
 	}
@@ -136,8 +137,10 @@ static bool fills_site(const struct insn *insn, const u8 *bytes, size_t len)
 
 static bool can_emulate(const struct insn *insn)
 {
-	/* Only the two- and five-byte NOPs are emulated from their bytes, as in Linux; others by
-	 * an emulate argument. A CALL pushes addr + 5, so its site must have five bytes. */
+	/*
+	 * Only the two- and five-byte NOPs are emulated from their bytes, as in Linux; others by
+	 * an emulate argument. A CALL pushes addr + 5, so its site must have five bytes.
+	 */
 	return insn->kind != INSN_OTHER;
 }
 
@@ -175,6 +178,17 @@ static int check_replacement(struct candidate *c)
 	return 0;
 }
 
+/*
+ * The handler counts from addr + len. A jump that is shorter or longer than its site counts from
+ * its own end, so the difference goes into the displacement, once.
+ */
+static s64 emulated_disp(const struct candidate *c)
+{
+	if (!c->emulated.is_relative)
+		return 0;
+	return (s64)c->emulated.rel + c->emulated.len - (s64)c->len;
+}
+
 static int check_emulation(struct candidate *c)
 {
 	c->emulated = c->new;
@@ -183,14 +197,15 @@ static int check_emulation(struct candidate *c)
 	if (!can_emulate(&c->emulated))
 		return refuse(TEXT_POKE_RULE_EMULATE, c->addr, c->emulate ? c->emulate : c->opcode,
 			      c->len);
-	if (c->emulated.kind == INSN_CALL && c->len != CALL_INSN_SIZE)
+	if ((c->emulated.kind == INSN_CALL && c->len != CALL_INSN_SIZE) ||
+	    emulated_disp(c) != (s32)emulated_disp(c))
 		return refuse(TEXT_POKE_RULE_EMULATE, c->addr, c->opcode, c->len);
 	return 0;
 }
 
 /*
- * Equal addresses too: the second entry would record INT3 as the old byte of the first. Asked before
- * any flush, so that what is refused does not depend on how full the queue is.
+ * Equal addresses too: the second entry would record INT3 as the old byte of the first. Asked
+ * before any flush, so that what is refused does not depend on how full the queue is.
  */
 static int check_overlap(const struct candidate *c)
 {
@@ -237,12 +252,7 @@ static void __smp_text_poke_batch_add(const struct candidate *c)
 	tpl->rel_addr = (s32)(c->addr - (u8 *)_stext);
 	tpl->len = c->len;
 	tpl->opcode = emulated_opcode(&c->emulated);
-	/*
-	 * The handler counts from addr + len. A short jump padded to a longer site counts from its
-	 * own end, so the difference goes in here, once.
-	 */
-	if (c->emulated.is_relative)
-		tpl->disp = c->emulated.rel + c->emulated.len - (s32)c->len;
+	tpl->disp = (s32)emulated_disp(c);
 	if (c->len == JCC32_INSN_SIZE)
 		memcpy(tpl->text, c->opcode + 1, JCC32_INSN_SIZE - 1);
 	else

@@ -8,8 +8,8 @@
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 
 /*
- * Unaligned, and may alias anything. What is left after whole words goes in the largest pieces, too:
- * each store to code costs the emulator microseconds, and a patch's tail is four bytes.
+ * Unaligned, and may alias anything. What is left after whole words goes in the largest pieces,
+ * too: each store to code costs the emulator microseconds, and a patch's tail is four bytes.
  */
 typedef u64 __attribute__((aligned(1), may_alias)) any_u64;
 typedef u32 __attribute__((aligned(1), may_alias)) any_u32;

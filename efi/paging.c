@@ -117,7 +117,9 @@ static void copy_table(u64 *table, u64 entry)
 	}
 }
 
-/* The table below *@entry, which stands in a table of @level; private from now on, NULL = no memory */
+/*
+ * The table below *@entry, which stands in a table of @level; private from now on, NULL = no memory
+ */
 static u64 *private_child(u64 *entry, u32 level)
 {
 	u64 *table;

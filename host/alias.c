@@ -3,13 +3,14 @@
  * Who may write through the alias.
  *
  * With protection keys the mapping is writable at all times, and each thread's PKRU register says
- * whether that thread may touch it: two unprivileged instructions open and close it, for this thread
- * alone. Without them it is one mprotect() that all threads share, and whose closing has to reach
- * every CPU that runs one of them. Its cost grows with the pages, so there is an alias only for the
- * text in use; and as it is one mapping by itself, mprotect() neither splits nor merges any.
+ * whether that thread may touch it: two unprivileged instructions open and close it, for this
+ * thread alone. Without them it is one mprotect() that all threads share, and whose closing has to
+ * reach every CPU that runs one of them. Its cost grows with the pages, so there is an alias only
+ * for the text in use; and as it is one mapping by itself, mprotect() neither splits nor merges
+ * any.
  *
- * The kernel starts a signal handler with every key but 0 denied, so the alias is closed in handlers
- * even when the interrupted code has it open; sigreturn brings the rights back.
+ * The kernel starts a signal handler with every key but 0 denied, so the alias is closed in
+ * handlers even when the interrupted code has it open; sigreturn brings the rights back.
  */
 #include <errno.h>
 #include <stdlib.h>

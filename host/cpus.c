@@ -49,7 +49,9 @@ static u32 nr_present = 1;
 static u32 nr_ours = 1;
 static u32 nr_threads = 1;
 
-/* The kernel compares and sleeps in one step, so a wake-up between our look and the sleep counts. */
+/*
+ * The kernel compares and sleeps in one step, so a wake-up between our look and the sleep counts.
+ */
 static void futex_wait(u32 *word, u32 expected, const struct timespec *deadline)
 {
 	syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected, deadline, NULL,

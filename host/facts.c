@@ -117,7 +117,9 @@ static void fact_hypervisor(const struct sink *sink)
 	fact(sink, "hypervisor", "%s", text[0] ? text : "unnamed");
 }
 
-/* rdtsc_ordered() relies on it. Intel's always is; AMD says so in CPUID, or the kernel made it so. */
+/*
+ * rdtsc_ordered() relies on it. Intel's always is; AMD says so in CPUID, or the kernel made it so.
+ */
 static void fact_lfence(const struct sink *sink, const char *vendor)
 {
 	char flags[8192];

@@ -129,7 +129,10 @@ int machine_file_flush(struct machine_file *file)
 {
 	if (!file->dirty)
 		return 0;
-	/* The file has its length and its blocks since it was created: data is all there is to sync. */
+	/*
+	 * The file has its length and its blocks since it was created: data is all there is to
+	 * sync.
+	 */
 	if (fdatasync(file->fd))
 		return -ERR_IO;
 	file->dirty = false;

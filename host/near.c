@@ -38,8 +38,8 @@ static bool in_reach(uintptr_t addr, size_t bytes)
 }
 
 /*
- * Below the image first: above it the heap wants to grow. An image linked to a fixed low address has
- * next to nothing below it and gets memory above.
+ * Below the image first: above it the heap wants to grow. An image linked to a fixed low address
+ * has next to nothing below it and gets memory above.
  */
 void *near_reserve(size_t bytes, size_t align_bytes)
 {

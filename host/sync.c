@@ -57,8 +57,8 @@ const char *sync_kind(void)
 }
 
 /*
- * The call waits inside the kernel for as long as an interrupt takes and cannot be given a deadline.
- * The only passing error is a lack of memory for its CPU mask, in kernels before 5.10.
+ * The call waits inside the kernel for as long as an interrupt takes and cannot be given a
+ * deadline. The only passing error is a lack of memory for its CPU mask, in kernels before 5.10.
  */
 static int sync_others(void)
 {

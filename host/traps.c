@@ -161,8 +161,8 @@ static noinstr void regs_to_context(greg_t *g, const struct trap_regs *regs)
 }
 
 /*
- * The kernel puts the signal frame at least 128 bytes below the interrupted stack pointer (the ABI's
- * red zone), so the word at [sp - 8] is free for the return address of an emulated CALL.
+ * The kernel puts the signal frame at least 128 bytes below the interrupted stack pointer (the
+ * ABI's red zone), so the word at [sp - 8] is free for the return address of an emulated CALL.
  */
 static noinstr void on_trap(int signal, siginfo_t *info, void *context)
 {
@@ -210,7 +210,9 @@ static int land(struct catch_frame *frame)
 		.fault = &frame->fault,
 	};
 
-	/* The handler ran with the kernel's default rights, and sigreturn will not put ours back. */
+	/*
+	 * The handler ran with the kernel's default rights, and sigreturn will not put ours back.
+	 */
 	alias_restore(frame->alias_was_open);
 	if (frame->ret_fault) {
 		machine_probe(copy_bytes, &copy, NULL);

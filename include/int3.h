@@ -94,8 +94,8 @@ bool int3_emulate(struct trap_regs *regs, u64 addr, u8 opcode, u8 len, s32 disp)
 /**
  * int3_emulate_memory() - emulate the instruction that memory holds at @addr
  *
- * For a trap whose INT3 is gone: decoding by the few opcodes above only, since Zydis is not noinstr.
- * Return: false when it is none of them; the caller then lets the CPU run it again.
+ * For a trap whose INT3 is gone: decoding by the few opcodes above only, since Zydis is not
+ * noinstr. Return: false when it is none of them; the caller then lets the CPU run it again.
  */
 bool int3_emulate_memory(struct trap_regs *regs, const u8 *addr);
 

@@ -27,7 +27,8 @@
 /**
  * machine_caps() - what this machine promises
  *
- * Context: any CPU, any state. SMP may appear when machine_start_cpus() returns; nothing else moves.
+ * Context: any CPU, any state. SMP may appear when machine_start_cpus() returns; nothing else
+ * moves.
  */
 u32 machine_caps(void);
 
@@ -130,11 +131,10 @@ int machine_probe(cpu_fn fn, void *arg, struct machine_fault *ret_fault);
  * Other CPUs are addressed one by one, never by a broadcast. A CPU answers after it serialised, not
  * before; this CPU serialises too. Stores made before the call are visible to the other CPUs when
  * they serialise. The callers exclude each other (text_mutex).
- * Context: any CPU of ours, not from a trap. The other CPUs must have interrupts on, or turn them on
- * within the deadline. This CPU's interrupts may be off.
- * Cost: one cross-CPU round trip, whatever the number of CPUs; nothing but the serialising
- * instruction when alone.
- * Return: 0 or -ERR_TIMEOUT.
+ * Context: any CPU of ours, not from a trap. The other CPUs must have interrupts on, or turn them
+ * on within the deadline. This CPU's interrupts may be off. Cost: one cross-CPU round trip,
+ * whatever the number of CPUs; nothing but the serialising instruction when alone. Return: 0 or
+ * -ERR_TIMEOUT.
  */
 int machine_sync_core_each_cpu(u32 *ret_cpu);
 
@@ -148,7 +148,8 @@ u64 machine_irq_save(void);
 void machine_irq_restore(u64 flags);
 
 /**
- * machine_irqs_off() - true when interrupts are held back on this CPU (always false without the cap)
+ * machine_irqs_off() - true when interrupts are held back on this CPU (always false without the
+ * cap)
  */
 bool machine_irqs_off(void);
 

@@ -16,7 +16,8 @@ void machine_print(const char *text);
 
 /**
  * machine_results_open() - find the medium, prove that it can be written, make the run's folder
- * @out: parent folder as the user gave it; NULL = "results" (UEFI: on the volume we were started from)
+ * @out: parent folder as the user gave it; NULL = "results" (UEFI: on the volume we were started
+ * from)
  * @min_free_bytes: what the run will preallocate
  * @ret_folder: name of the folder made, printable, with its path; @size bytes
  * @ret_what: on error a sentence that names what was tried; never NULL then

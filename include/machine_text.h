@@ -4,8 +4,8 @@
  *
  * Text runs from mappings that are executable and never writable. The only way to change it is the
  * alias: the same pages at another address, open for the duration of a batch. On bare metal every
- * CPU has a page table of its own, and the alias stands in the patching CPU's alone; on the host its
- * access rights are the patching thread's own where the CPU has protection keys
+ * CPU has a page table of its own, and the alias stands in the patching CPU's alone; on the host
+ * its access rights are the patching thread's own where the CPU has protection keys
  * (MACHINE_CAP_ALIAS_PRIVATE), else it is one mprotect() that every thread shares.
  */
 #ifndef SMPOKE_MACHINE_TEXT_H

@@ -10,7 +10,10 @@
 
 #define NOP_MAX_BYTES 11
 
-/* nop_bytes() - the canonical NOP of 1 .. NOP_MAX_BYTES bytes; NULL for another length. noinstr data. */
+/*
+ * nop_bytes() - the canonical NOP of 1 .. NOP_MAX_BYTES bytes; NULL for another length. noinstr
+ * data.
+ */
 const u8 *nop_bytes(size_t len);
 
 #endif

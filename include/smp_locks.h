@@ -14,8 +14,8 @@
 /* What a LOCK prefix becomes while one CPU runs. */
 enum smp_up_form {
 	SMP_UP_DS = 0x3E, /* DS override, ignored in 64-bit mode: one instruction stays one */
-	SMP_UP_NOP =
-		0x90, /* the 2006 form: two instructions, only for text nobody is in the middle of */
+	SMP_UP_NOP = 0x90, /* the 2006 form: two instructions, only for text nobody is in the middle
+			      of */
 };
 
 /* Every entry has exactly one outcome; the six counts sum to the number of entries. */

@@ -191,8 +191,8 @@ int smp_text_poke_single(void *addr, const void *opcode, size_t len, const void 
 /**
  * smp_text_poke_sync_each_cpu() - serialise every CPU and wait for all, this one included
  *
- * Counted in smp_text_poke_nr_syncs(). Context: any CPU, not from a trap; callers exclude each other.
- * Return: 0 or -ERR_TIMEOUT.
+ * Counted in smp_text_poke_nr_syncs(). Context: any CPU, not from a trap; callers exclude each
+ * other. Return: 0 or -ERR_TIMEOUT.
  */
 int smp_text_poke_sync_each_cpu(void);
 

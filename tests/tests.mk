@@ -30,6 +30,9 @@ $B/fault/fault_switch.o: tests/fault/fault_switch.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HOST_FLAGS) $(WARN) -Itests/fault/include -Iinclude -c $< -o $@
 
+# Nothing on the way to a test program is thrown away, or the next run would make it again.
+.SECONDARY:
+
 # Images with one fault each in the file that starts CPUs; all else is the shipped image's.
 IMAGE_FAULTS = NO_MP_PROTOCOL MP_REFUSED AP_NEVER_ARRIVES
 
@@ -39,10 +42,7 @@ $B/fault/efi/%.o: efi/mp.c tests/fault/image/fault.h
 		-c $< -o $@
 
 $B/fault/efi/%.so: $B/fault/efi/%.o $B/smpoke.so
-	$(Q)ld -nostdlib -shared -Bsymbolic --gc-sections --no-undefined -z noexecstack \
-		--hash-style=sysv --build-id=none -T efi/smpoke.lds \
-		$(GNU_EFI_LIB)/crt0-efi-x86_64.o $< $(filter-out %/efi/mp.o,$(EFI_OBJ)) \
-		-L$(GNU_EFI_LIB) -lgnuefi -o $@
+	$(Q)$(call efi_link,$< $(filter-out %/efi/mp.o,$(EFI_OBJ)))
 
 $B/fault/efi/%.efi: $B/fault/efi/%.so
 	$(Q)$(OBJCOPY) $(PE_SECTIONS:%=-j %) --target efi-app-x86_64 --subsystem=10 $< $@
@@ -66,7 +66,8 @@ $(UNIT_OBJ)/%.S.o: tests/unit/%.S
 # machine.csv of a build that nobody told its commit: linked before the archive, which has another.
 $(UNIT_OBJ)/facts.o: bench/facts.c | $B/.deps-build
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(FREE) -fPIE $(SANITIZE) $(WARN) -Iinclude -Ibench -c $< -o $@
+	$(Q)$(CC) $(FREE) -fPIE $(SANITIZE) $(WARN) -Iinclude -Ibench -DSMPOKE_COMMIT='"unknown"' \
+		-c $< -o $@
 
 define unit_programs
 $(UNIT_SIM:%=$1/%): $1/%: $(UNIT_OBJ)/%.o $(UNIT_OBJ)/sim_machine.o $3 $2/libcore.a

@@ -127,7 +127,9 @@ u64 sim_gate(void (*inside)(void))
 	return (u64)gate + PAGE_BYTES / 2;
 }
 
-/* Stores become visible here: the alias is copied to the text, which nobody else may have changed. */
+/*
+ * Stores become visible here: the alias is copied to the text, which nobody else may have changed.
+ */
 static void note(enum sim_event_kind kind)
 {
 	struct sim_event *event = &sim.events[sim.nr_events];

@@ -60,7 +60,9 @@ static void the_alias_is_opened_and_closed_once_for_a_batch(void **state)
 
 /* ---- What stands in memory at each sync ---- */
 
-/* G: INT3 before any tail, first bytes last, each phase synced before the next; nothing else moves. */
+/*
+ * G: INT3 before any tail, first bytes last, each phase synced before the next; nothing else moves.
+ */
 static void each_phase_is_in_memory_before_its_sync_and_no_later_one_is(void **state)
 {
 	const struct change *c = one_of_each;

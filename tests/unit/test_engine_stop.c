@@ -56,7 +56,9 @@ static void in_child(void (*check)(u32 arg), u32 arg)
 	assert_int_equal(status, 0);
 }
 
-/* Everything after a stop is refused by name and writes nothing; traps on the sites are still ours. */
+/*
+ * Everything after a stop is refused by name and writes nothing; traps on the sites are still ours.
+ */
 static void require_stopped(bool under_int3)
 {
 	struct trap_regs regs = { .ip = (u64)site_addr(0) + 1 };

@@ -2,8 +2,8 @@
 /*
  * Guarantee (G2): what the #BP handler makes of a site is what the instruction would have done. The
  * oracle is the CPU: the very bytes are put into text that is INT3 all around, run with chosen
- * registers and flags on a stack full of canaries, and the trap at the end shows where they led. The
- * emulation gets the same start, and all registers and the stack must be equal.
+ * registers and flags on a stack full of canaries, and the trap at the end shows where they led.
+ * The emulation gets the same start, and all registers and the stack must be equal.
  */
 #include "unit.h"
 
@@ -23,7 +23,8 @@
 #define SITE_OFFSET (2 * PAGE_BYTES)
 #define STACK_BYTES (256 * 1024ul) /* the signal frame goes here, and it can hold AVX-512 state */
 #define WORDS_ABOVE 32
-#define WORDS_BELOW 15 /* the ABI's red zone, less the word that a RET takes off before the trap */
+/* The ABI's red zone, less the word that a RET takes off before the trap. */
+#define WORDS_BELOW 15
 #define CANARY_WORDS (WORDS_BELOW + WORDS_ABOVE)
 #define STATUS_FLAGS (EFLAGS_CF | EFLAGS_PF | EFLAGS_AF | EFLAGS_ZF | EFLAGS_SF | EFLAGS_OF)
 
@@ -130,7 +131,9 @@ static void run_on_cpu(struct outcome *ret, const u8 *bytes, size_t len, u64 fla
 	keep(ret, &landed);
 }
 
-/* Put back what the trap found: INT3 on the site, then ask core what the entry of its queue does. */
+/*
+ * Put back what the trap found: INT3 on the site, then ask core what the entry of its queue does.
+ */
 static void emulate_entry(struct outcome *ret, const struct smp_text_poke_loc *tpl, u64 flags,
 			  u64 top)
 {

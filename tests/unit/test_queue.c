@@ -203,8 +203,8 @@ static void expect_overlap(size_t offset, const u8 *opcode, size_t len)
 }
 
 /*
- * Every way two sites can touch, from both sides; and side by side, which is fine. What is asked for
- * stands there already each time, so that only the overlap can be the reason.
+ * Every way two sites can touch, from both sides; and side by side, which is fine. What is asked
+ * for stands there already each time, so that only the overlap can be the reason.
  */
 static void overlapping_sites_are_refused_from_both_sides(void **state)
 {

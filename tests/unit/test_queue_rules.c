@@ -78,6 +78,8 @@ static const struct request refused[] = {
 	  EMULATE(0x06) },
 	{ "emulate argument cannot be", TEXT_POKE_RULE_EMULATE, SITE(NOP5), NEW(0xE9, 0, 0, 0, 0),
 	  EMULATE(0xB8, 1, 0, 0, 0) },
+	{ "emulate argument leads out of s32", TEXT_POKE_RULE_EMULATE, SITE(0x66, 0x90),
+	  NEW(0x66, 0x90), EMULATE(0xE9, 0xFF, 0xFF, 0xFF, 0x7F) },
 	{ "a CALL returns behind 5 bytes", TEXT_POKE_RULE_EMULATE, SITE(0x66, 0x90),
 	  NEW(0x66, 0x90), EMULATE(0xE8, 0, 0, 0, 0) },
 };
@@ -91,6 +93,8 @@ static const struct request accepted[] = {
 	{ "RET padded", 0, SITE(NOP5), NEW(0xC3, INT3, INT3, INT3, INT3) },
 	{ "a padded one there", 0, SITE(0xC3, INT3, INT3, INT3, INT3), NEW(NOP5) },
 	{ "two bytes", 0, SITE(0x66, 0x90), NEW(0x66, 0x90) },
+	{ "emulate argument up to the end of s32", 0, SITE(0x66, 0x90), NEW(0x66, 0x90),
+	  EMULATE(0xE9, 0xFC, 0xFF, 0xFF, 0x7F) },
 	{ "one byte", 0, SITE(0x90), NEW(INT3) },
 	{ "any, with an emulate argument", 0, SITE(NOP5), NEW(0xB8, 1, 0, 0, 0),
 	  EMULATE(0x0F, 0x1F, 0x44, 0, 0) },
@@ -221,7 +225,10 @@ static void what_was_decoded_before_never_answers_for_other_bytes(void **state)
 	}
 }
 
-/* STOPPED is for ever: test_engine.c reaches it, in a child. The others of the first list: test_queue.c. */
+/*
+ * STOPPED is for ever: test_engine.c reaches it, in a child. The others of the first list:
+ * test_queue.c.
+ */
 static void every_rule_is_reached_by_a_test(void **state)
 {
 	bool reached[NR_TEXT_POKE_RULES] = {
