@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "region.h"
 
+#include "fault.h"
+#include "format.h"
 #include "insn.h"
 #include "machine.h"
 #include "machine_text.h"
@@ -17,41 +19,55 @@ struct draft {
 	size_t bytes;
 };
 
+/* Why the last region could not be built; "" when it could. */
+static char why[96];
+
+const char *region_why(void)
+{
+	return why;
+}
+
+static int fail(int error, const char *what)
+{
+	format(why, sizeof(why), "%s", what);
+	return error;
+}
+
 static int draft_begin(struct draft *draft, struct region *region, size_t bytes)
 {
+	why[0] = 0;
 	memset(region, 0, sizeof(*region));
 	draft->bytes = bytes;
 	draft->buf = machine_alloc(bytes);
 	region->text_bytes = bytes;
 	region->text = text_alloc(bytes, PAGE_BYTES);
 	if (!draft->buf || !region->text)
-		return -ERR_NOMEM;
+		return fail(-ERR_NOMEM, "no memory for a code region");
 	asm_begin(&draft->a, draft->buf, bytes, (u64)region->text);
 	return 0;
 }
 
-/* Copy the draft to its place; nobody can run it before this returns. */
-static int draft_finish(struct draft *draft, struct region *region)
+/* Copy the draft to its place, if all went well so far; nobody can run it before this returns. */
+static int draft_finish(struct draft *draft, struct region *region, int err)
 {
-	int err = draft->a.error;
-
-	region->text_end = region->text + draft->a.len;
-	if (!err)
+	if (!err && draft->a.error)
+		err = fail(draft->a.error, "the code region could not be encoded");
+	if (!err) {
+		if (fault(UNDECODABLE_REGION))
+			draft->buf[0] = 0x06; /* no instruction in 64-bit mode */
+		region->text_end = region->text + draft->a.len;
 		err = text_poke_copy(region->text, draft->buf, draft->a.len);
+	}
 	if (draft->buf)
 		machine_free(draft->buf, draft->bytes);
 	return err;
 }
 
-/* Every instruction decodes, one after the other, up to the end. */
-static int check_decodes(const struct region *region)
+static int undecodable(const u8 *p)
 {
-	struct insn insn;
-
-	for (const u8 *p = region->text; p < region->text_end; p += insn.len)
-		if (insn_decode(&insn, p, region->text_end - p))
-			return -ERR_CORRUPT;
-	return 0;
+	format(why, sizeof(why), "code region: %02x %02x %02x %02x at %lx is no instruction", p[0],
+	       p[1], p[2], p[3], (u64)p);
+	return -ERR_CORRUPT;
 }
 
 /* ---- Read-modify-write loops ---- */
@@ -89,29 +105,35 @@ static void emit_rmw_loop(struct assembler *a, enum asm_rmw op, bool lock, u32 n
 }
 
 /*
- * The table comes from decoding what really stands in text, and must have one entry an operation.
+ * Decode what really stands in text, one instruction after the other, and note every LOCK prefix in
+ * the table, which has room for one an operation. Return: 0 when the region is what was planned.
  */
-static int make_lock_table(struct region *region)
+static int check_rmw(struct region *region, u32 nr_planned)
 {
 	struct insn insn;
 	u32 nr = 0;
 
-	region->locks_bytes = region->nr_ops * sizeof(s32);
-	region->locks = text_near_alloc(region->locks_bytes);
-	if (!region->locks)
-		return -ERR_NOMEM;
 	for (u8 *p = region->text; p < region->text_end; p += insn.len) {
 		if (insn_decode(&insn, p, region->text_end - p))
-			return -ERR_CORRUPT;
+			return undecodable(p);
 		if (!insn.has_lock)
 			continue;
-		if (nr == region->nr_ops)
-			return -ERR_CORRUPT;
+		if (nr == nr_planned)
+			return fail(-ERR_CORRUPT, "code region: a LOCK prefix too many");
 		region->locks[nr] = (s32)(p + insn.lock_offset - (u8 *)&region->locks[nr]);
 		nr++;
 	}
 	region->locks_end = region->locks + nr;
-	return nr == region->nr_ops ? 0 : -ERR_CORRUPT;
+	return nr == nr_planned ? 0 : fail(-ERR_CORRUPT, "code region: a LOCK prefix is missing");
+}
+
+static int alloc_lock_table(struct region *region, u32 nr_locks)
+{
+	if (!nr_locks)
+		return 0;
+	region->locks_bytes = nr_locks * sizeof(s32);
+	region->locks = text_near_alloc(region->locks_bytes);
+	return region->locks ? 0 : fail(-ERR_NOMEM, "no memory for a lock table");
 }
 
 /* The longest operation here: F0 REX.W 0F C1 modrm disp32 = 9, plus an imm8. */
@@ -120,18 +142,19 @@ static int make_lock_table(struct region *region)
 
 int region_build_rmw(struct region *ret, enum asm_rmw op, bool lock, u32 nr_lines, u32 nr_ops)
 {
+	u32 nr_locks = lock ? nr_ops : 0;
 	struct draft draft;
 	int err = draft_begin(&draft, ret, nr_ops * RMW_MAX_BYTES + RMW_FRAME_BYTES);
 
 	if (!err) {
 		emit_rmw_loop(&draft.a, op, lock, nr_lines, nr_ops);
 		ret->nr_ops = nr_ops;
-		err = draft_finish(&draft, ret);
 	}
+	err = draft_finish(&draft, ret, err);
 	if (!err)
-		err = check_decodes(ret);
-	if (!err && lock && nr_ops)
-		err = make_lock_table(ret);
+		err = alloc_lock_table(ret, nr_locks);
+	if (!err)
+		err = check_rmw(ret, nr_locks);
 	if (err)
 		region_free(ret);
 	return err;
@@ -308,19 +331,33 @@ static int emit_sites(struct site_region *ret, struct assembler *a, enum site_fo
 	return err ? err : a->error;
 }
 
+/* Each site holds its old form, and both forms decode to its length. */
+static int check_site(const struct site *site)
+{
+	struct insn insn;
+
+	if (insn_decode(&insn, site->addr, site->len))
+		return undecodable(site->addr);
+	if (insn.len != site->len || memcmp(site->addr, site->old, site->len))
+		return fail(-ERR_CORRUPT, "code region: a site does not hold its old form");
+	if (insn_decode(&insn, site->new, site->len) || insn.len != site->len)
+		return fail(-ERR_CORRUPT, "code region: the new form of a site does not decode");
+	return 0;
+}
+
+/* The paths between sites decode too; INT3s up to the next lead are never reached, and decode. */
 static int check_sites(const struct site_region *region)
 {
-	for (u32 i = 0; i < region->nr_sites; i++) {
-		const struct site *site = &region->sites[i];
-		struct insn old, new;
+	const u8 *end = region->region.text_end;
+	struct insn insn;
+	int err = 0;
 
-		if (memcmp(site->addr, site->old, site->len) ||
-		    insn_decode(&old, site->addr, site->len) ||
-		    insn_decode(&new, site->new, site->len) || old.len != site->len ||
-		    new.len != site->len)
-			return -ERR_CORRUPT;
-	}
-	return 0;
+	for (const u8 *p = region->region.text; p < end; p += insn.len)
+		if (insn_decode(&insn, p, end - p))
+			return undecodable(p);
+	for (u32 i = 0; i < region->nr_sites && !err; i++)
+		err = check_site(&region->sites[i]);
+	return err;
 }
 
 int region_build_sites(struct site_region *ret, enum site_form form, u32 nr_sites, u32 stride_bytes,
@@ -331,15 +368,14 @@ int region_build_sites(struct site_region *ret, enum site_form form, u32 nr_site
 	int err;
 
 	memset(ret, 0, sizeof(*ret));
+	err = draft_begin(&draft, &ret->region, bytes);
 	ret->nr_sites = nr_sites;
 	ret->sites = machine_alloc(nr_sites * sizeof(*ret->sites));
-	err = draft_begin(&draft, &ret->region, bytes);
 	if (!err && !ret->sites)
-		err = -ERR_NOMEM;
+		err = fail(-ERR_NOMEM, "no memory for the sites");
 	if (!err)
 		err = emit_sites(ret, &draft.a, form, stride_bytes, offset_bytes);
-	if (!err)
-		err = draft_finish(&draft, &ret->region);
+	err = draft_finish(&draft, &ret->region, err);
 	if (!err)
 		err = check_sites(ret);
 	if (err)

@@ -79,6 +79,9 @@ typedef void (*site_fn)(struct tokens *tokens);
 int region_build_sites(struct site_region *ret, enum site_form form, u32 nr_sites, u32 stride_bytes,
 		       u32 offset_bytes);
 
+/* region_why() - a sentence on why the last region could not be built */
+const char *region_why(void);
+
 void region_free(struct region *region);
 void site_region_free(struct site_region *region);
 

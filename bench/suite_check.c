@@ -302,7 +302,7 @@ static int lock_table_setup(struct bench_run *run)
 	run->cpus = 1;
 	run->sites = LOCK_TABLE_OPS;
 	err = region_build_rmw(region, ASM_RMW_XADD, true, REGION_LINES, LOCK_TABLE_OPS);
-	return err ? bench_fail(run, err, "could not build the code region") : 0;
+	return err ? bench_fail(run, err, "%s", region_why()) : 0;
 }
 
 static u64 hash_text(const struct region *region)

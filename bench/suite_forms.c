@@ -44,7 +44,7 @@ static int forms_setup(struct bench_run *run)
 	run->sites = NR_FORM_SITES;
 	err = region_build_sites(&t->sites, *form, run->sites, SITE_STRIDE_BYTES,
 				 random_below(&random, SITE_STRIDE_BYTES));
-	return err ? bench_fail(run, err, "could not build the sites") : 0;
+	return err ? bench_fail(run, err, "%s", region_why()) : 0;
 }
 
 static int forms_check(struct bench_run *run)

@@ -211,7 +211,7 @@ static int poke_setup(struct bench_run *run)
 	err = region_build_sites(&poke->toggler.sites, SITE_NOP5_JMP32, run->sites,
 				 SITE_STRIDE_BYTES, 0);
 	if (err)
-		return bench_fail(run, err, "could not build a region of %u sites", run->sites);
+		return bench_fail(run, err, "%s", region_why());
 	return 0;
 }
 

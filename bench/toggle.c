@@ -61,14 +61,27 @@ bool toggle_bytes_right(const struct toggler *t)
 	return true;
 }
 
+struct one_pass {
+	site_fn run;
+	struct tokens tokens;
+};
+
+static void run_one_pass(void *arg)
+{
+	struct one_pass *pass = arg;
+
+	pass->run(&pass->tokens);
+}
+
+/* A trap in it is a failed check, not the end of the run. */
 static bool runs_as_live(const struct toggler *t)
 {
+	struct one_pass pass = { .run = (site_fn)t->sites.region.text };
 	u32 nr = t->sites.nr_sites;
-	struct tokens tokens = { 0 };
-	site_fn run = (site_fn)t->sites.region.text;
 
-	run(&tokens);
-	return tokens.old == (t->new ? 0 : nr) && tokens.new == (t->new ? nr : 0);
+	if (machine_probe(run_one_pass, &pass, NULL))
+		return false;
+	return pass.tokens.old == (t->new ? 0 : nr) && pass.tokens.new == (t->new ? nr : 0);
 }
 
 int toggle_check(struct bench_run *run, struct toggler *t)
@@ -78,7 +91,8 @@ int toggle_check(struct bench_run *run, struct toggler *t)
 		int err;
 
 		if (!runs_as_live(t) || !toggle_bytes_right(t))
-			return bench_fail(run, -ERR_VERIFY, "sites run or hold the wrong form");
+			return bench_fail(run, -ERR_VERIFY,
+					  "sites trap, or run or hold the wrong form");
 		err = toggle(run, t, &begin);
 		if (err)
 			return err;

@@ -88,6 +88,8 @@ SKIP_SYNC1 forms forms/nop5-jmp32 syncs are wrong
 SKIP_SYNC2 forms forms/nop5-jmp32 syncs are wrong
 SKIP_SYNC3 forms forms/nop1-ret syncs are wrong
 LEAVE_ALIAS_OPEN check check/refused control
+UNDECODABLE_REGION lock lock/inc-1line code region: .* is no instruction
+UNDECODABLE_REGION poke poke/batch,.1.sites code region: .* is no instruction
 END
 
 # This one needs a CPU that runs into the INT3.

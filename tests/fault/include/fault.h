@@ -18,7 +18,8 @@
 	X(DROP_REFS_EARLY) /* step 8 does not wait for CPUs in the handler */                      \
 	X(LEAVE_ALIAS_OPEN) /* step 6 left out */                                                  \
 	X(WRONG_CALL_RETURN) /* an emulated CALL pushes an address one off */                      \
-	X(WRONG_JMP) /* an emulated JMP falls through */
+	X(WRONG_JMP) /* an emulated JMP falls through */                                           \
+	X(UNDECODABLE_REGION) /* a byte of a code region is spoilt before it is copied */
 
 #define X(id) extern bool fault_##id;
 FAULTS(X)
