@@ -18,7 +18,6 @@
 struct smp_text_poke_array text_poke_array;
 
 static struct smp_text_poke_stats stats;
-static u64 nr_syncs_total;
 static bool stopped;
 
 /* A CPU may hold its reference more than once (an NMI inside the handler), so it is a count. */
@@ -147,7 +146,6 @@ noinstr bool smp_text_poke_bp_hook(struct trap_regs *regs)
 
 int smp_text_poke_sync_each_cpu(void)
 {
-	nr_syncs_total++;
 	return machine_sync_core_each_cpu(NULL);
 }
 

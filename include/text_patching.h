@@ -79,11 +79,11 @@ struct text_poke_refusal {
 enum text_poke_stamp {
 	TEXT_POKE_STAMP_BEGIN, /* smp_text_poke_batch_process() entered */
 	TEXT_POKE_STAMP_OPEN, /* references taken, alias open */
-	TEXT_POKE_STAMP_INT3, /* step 2 done: INT3 on every site */
+	TEXT_POKE_STAMP_INT3, /* step 3: INT3 on every site */
 	TEXT_POKE_STAMP_SYNC1,
-	TEXT_POKE_STAMP_TAIL, /* step 4 done: tails written */
+	TEXT_POKE_STAMP_TAIL, /* step 4: tails written */
 	TEXT_POKE_STAMP_SYNC2,
-	TEXT_POKE_STAMP_HEAD, /* step 6 done: first bytes written */
+	TEXT_POKE_STAMP_HEAD, /* step 5: first bytes written */
 	TEXT_POKE_STAMP_SYNC3,
 	TEXT_POKE_STAMP_END, /* alias closed, references dropped */
 	NR_TEXT_POKE_STAMPS,
@@ -117,7 +117,8 @@ int text_poke_init(void);
 /**
  * text_mutex_lock() / text_mutex_unlock() - the one lock of everything that changes text
  *
- * Waiters spin with interrupts on, so that they answer the sync of the owner; asserted.
+ * Context: any CPU, interrupts on: a waiter that cannot be interrupted never answers the sync of the
+ * owner. smp_text_poke_batch_add() and _process() refuse a caller that has them off.
  */
 void text_mutex_lock(void);
 void text_mutex_unlock(void);
@@ -169,7 +170,7 @@ int smp_text_poke_batch_add(void *addr, const void *opcode, size_t len, const vo
 /**
  * smp_text_poke_batch_process() - make every queued site live on every CPU: the engine
  *
- * Protocol: docs/protocol.md, steps 1-8. Guarantees G1-G6.
+ * Protocol: docs/protocol.md, steps 1-8. Guarantees G1-G7.
  * Context: as smp_text_poke_batch_add(). On bare metal interrupts are off on this CPU throughout.
  * Cost: at most 3 sync rounds, whatever the number of sites; none when nothing is queued.
  * Return: 0; -ERR_TIMEOUT when a CPU did not answer: every site that could be half written stays
@@ -191,8 +192,7 @@ int smp_text_poke_single(void *addr, const void *opcode, size_t len, const void 
 /**
  * smp_text_poke_sync_each_cpu() - serialise every CPU and wait for all, this one included
  *
- * Counted in smp_text_poke_nr_syncs(). Context: any CPU, not from a trap; callers exclude each
- * other. Return: 0 or -ERR_TIMEOUT.
+ * Context: any CPU, not from a trap; callers exclude each other. Return: 0 or -ERR_TIMEOUT.
  */
 int smp_text_poke_sync_each_cpu(void);
 
