@@ -105,8 +105,9 @@ static void forms_teardown(struct bench_run *run)
 #define FORM_BENCH(title, i)                                                                       \
 	{                                                                                          \
 		.name = (title), .series = forms_series, .nr_series = NR_FORMS_SERIES,             \
-		.param = &forms[i], .setup = forms_setup, .check = forms_check,                    \
-		.sample = forms_sample, .teardown = forms_teardown,                                \
+		.param = &forms[i], .needs_caps = MACHINE_CAP_SMP, .min_cpus = 2,                  \
+		.setup = forms_setup, .check = forms_check, .sample = forms_sample,                \
+		.teardown = forms_teardown,                                                        \
 	}
 
 static const struct bench form_benches[] = {

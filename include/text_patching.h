@@ -117,8 +117,8 @@ int text_poke_init(void);
 /**
  * text_mutex_lock() / text_mutex_unlock() - the one lock of everything that changes text
  *
- * Context: any CPU, interrupts on: a waiter that cannot be interrupted never answers the sync of the
- * owner. smp_text_poke_batch_add() and _process() refuse a caller that has them off.
+ * Context: any CPU, interrupts on: a waiter that cannot be interrupted never answers the sync of
+ * the owner. smp_text_poke_batch_add() and _process() refuse a caller that has them off.
  */
 void text_mutex_lock(void);
 void text_mutex_unlock(void);

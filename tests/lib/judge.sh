@@ -6,14 +6,20 @@
 
 judge_heading='schema,run,suite,bench,variant,cpus,sites,unit,n,min,p50,p90,p99,p999,max,mad,floor,violations,status,reason,env'
 
-# What tests/lib/expected.txt means for these suites, batches and CPUs, as CSV
+# What tests/lib/expected.txt means for these suites, batches, CPUs and reason to skip, as CSV
 judge_expected() {
-	awk -v suites=",$1," -v batches="$2" -v cpus="$3" '
+	awk -v suites=",$1," -v batches="$2" -v cpus="$3" -v skip="${4#needs }" '
 		BEGIN { print "suite,bench,variant,sites,unit,cpus,may_skip" }
 		/^#/ || !index(suites, "," $1 ",") { next }
 		{
-			may_skip = sub(/[+]$/, "", $2) ? "+" : ""
-			nr = split($3 == "batch" ? batches : $3, sites, ",")
+			nr = split($2, marks, "+")
+			$2 = marks[1]
+			may_skip = ""
+			for (i = 2; i <= nr; i++)
+				if (marks[i] == skip)
+					may_skip = "+"
+			# What is skipped was never set up, so it does not know its sites.
+			nr = split(may_skip ? 0 : $3 == "batch" ? batches : $3, sites, ",")
 			for (v = 6; v <= NF; v++)
 				for (i = 1; i <= nr; i++)
 					print $1 "," $2 "," $v "," sites[i] "," $4 "," \
@@ -35,7 +41,7 @@ judge() {
 	[ "$(tail -n 1 "$run/log.txt")" = "end status=0" ] || echo "log.txt ends in: $(tail -n 1 "$run/log.txt")"
 
 	work=$(mktemp -d)
-	judge_expected "$suites" "$batches" "$cpus" >"$work/expected.csv"
+	judge_expected "$suites" "$batches" "$cpus" "$skip" >"$work/expected.csv"
 	found=$(
 		sqlite3 2>&1 <<END
 .mode csv
