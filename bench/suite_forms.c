@@ -85,8 +85,9 @@ static int forms_sample(struct bench_run *run, u64 *values)
 		run->violations++;
 		bench_fail(run, -ERR_VERIFY, "bytes, references or syncs are wrong after a batch");
 	}
-	if (!victims_wait_pass(&t->victims))
-		return bench_fail(run, -ERR_TIMEOUT, "a victim stopped passing through the sites");
+	err = victims_wait_pass(&t->victims);
+	if (err)
+		return bench_fail(run, err, "a victim stopped passing through the sites");
 	values[FORMS_TRAPS] = all_traps() - traps;
 	values[FORMS_PASSES] = victims_passes(&t->victims) - passes;
 	return 0;

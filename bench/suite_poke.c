@@ -191,8 +191,9 @@ static int poke_sample(struct bench_run *run, u64 *values)
 	if (err)
 		return err;
 	fill_times(values, smp_text_poke_stats(), begin);
-	if (!victims_wait_pass(&poke->toggler.victims))
-		return bench_fail(run, -ERR_TIMEOUT, "a victim stopped passing through the sites");
+	err = victims_wait_pass(&poke->toggler.victims);
+	if (err)
+		return bench_fail(run, err, "a victim stopped passing through the sites");
 	fill_counts(poke, values);
 	return 0;
 }

@@ -79,8 +79,8 @@ int victims_start(struct victims *v, const struct site_region *sites)
 		if (!err)
 			v->nr++;
 	}
-	if (!err && !victims_wait_pass(v))
-		err = -ERR_TIMEOUT;
+	if (!err)
+		err = victims_wait_pass(v);
 	if (err) {
 		victims_stop(v);
 		victims_free(v);
@@ -124,21 +124,28 @@ void victims_epoch_end(struct victims *v, bool new)
 	store_release(&v->epoch, next | (new ? EPOCH_NEW : 0));
 }
 
-bool victims_wait_pass(struct victims *v)
+/* Return: 0, -ERR_FAULT when the victim is not running any more, -ERR_TIMEOUT. */
+static int wait_passes(const struct victim *victim, u64 goal, u64 deadline)
+{
+	while (load_acquire(&victim->nr_passes) < goal) {
+		if (!machine_cpu_busy(victim->cpu))
+			return -ERR_FAULT;
+		if (rdtsc() > deadline)
+			return -ERR_TIMEOUT;
+		cpu_relax();
+	}
+	return 0;
+}
+
+int victims_wait_pass(struct victims *v)
 {
 	u64 deadline = rdtsc() + machine_ticks(PASS_DEADLINE_NS);
+	int err = 0;
 
-	for (u32 i = 0; i < v->nr; i++) {
-		/* Two: the first may have begun before the call. */
-		u64 goal = load_acquire(&v->each[i].nr_passes) + 2;
-
-		while (load_acquire(&v->each[i].nr_passes) < goal) {
-			if (rdtsc() > deadline)
-				return false;
-			cpu_relax();
-		}
-	}
-	return true;
+	/* Two: the first may have begun before the call. */
+	for (u32 i = 0; i < v->nr && !err; i++)
+		err = wait_passes(&v->each[i], load_acquire(&v->each[i].nr_passes) + 2, deadline);
+	return err;
 }
 
 u64 victims_passes(const struct victims *v)

@@ -58,9 +58,10 @@ void victims_epoch_end(struct victims *v, bool new);
 /**
  * victims_wait_pass() - until every victim has run a whole pass since the call
  *
- * Return: false when one did not within seconds (it died: victims_stop() will say why).
+ * Return: 0; -ERR_FAULT when one was ended by a trap, -ERR_TIMEOUT when one did not come round
+ * within seconds: victims_stop() will say why.
  */
-bool victims_wait_pass(struct victims *v);
+int victims_wait_pass(struct victims *v);
 
 u64 victims_passes(const struct victims *v);
 u64 victims_violations(const struct victims *v);

@@ -169,6 +169,16 @@ int machine_cpu_wait(u32 cpu, u64 timeout_ns, struct machine_fault *ret_fault)
 	return pc->result;
 }
 
+bool machine_cpu_busy(u32 cpu)
+{
+	struct percpu *pc;
+
+	if (cpu == 0 || cpu >= nr_cpus)
+		return false;
+	pc = cpus[cpu];
+	return load_acquire(&pc->done) != pc->request && load_acquire(&pc->state) != AP_PARKED;
+}
+
 u64 machine_irq_save(void)
 {
 	u64 flags = read_flags();

@@ -305,6 +305,11 @@ int machine_cpu_wait(u32 cpu, u64 timeout_ns, struct machine_fault *ret_fault)
 	return c->result;
 }
 
+bool machine_cpu_busy(u32 cpu)
+{
+	return cpu < nr_ours && load_acquire(&cpus[cpu].state) == CPU_WORK;
+}
+
 u32 machine_nr_cpus_present(void)
 {
 	return nr_present;

@@ -116,6 +116,14 @@ int machine_cpu_start(u32 cpu, cpu_fn fn, void *arg);
 int machine_cpu_wait(u32 cpu, u64 timeout_ns, struct machine_fault *ret_fault);
 
 /**
+ * machine_cpu_busy() - true while the procedure given last is running or waiting to run
+ *
+ * False as soon as it returned, or a trap ended it; machine_cpu_wait() says which.
+ * Context: boot CPU.
+ */
+bool machine_cpu_busy(u32 cpu);
+
+/**
  * machine_probe() - run a procedure on this CPU and come back even if it traps
  * @ret_fault: filled on -ERR_FAULT; may be NULL
  *
