@@ -5,8 +5,7 @@
 
 #include "mem.h"
 #include "nops.h"
-
-#define INT3 0xCC
+#include "x86.h"
 
 void asm_begin(struct assembler *a, u8 *buf, size_t size, u64 base)
 {
@@ -215,7 +214,7 @@ void asm_align(struct assembler *a, size_t bytes)
 
 void asm_fill_to(struct assembler *a, u64 addr)
 {
-	const u8 int3 = INT3;
+	const u8 int3 = INT3_INSN_OPCODE;
 
 	if (!a->error && asm_here(a) > addr)
 		a->error = -ERR_RANGE;

@@ -10,10 +10,9 @@
 #include "region.h"
 #include "smp_locks.h"
 #include "text_patching.h"
+#include "x86.h"
 
 #define DEADLINE_NS (10 * NSEC_PER_SEC)
-#define RET_OPCODE 0xC3
-#define INT3_OPCODE 0xCC
 
 static const struct series probe_series[] = { { "probes", "count" } };
 
@@ -56,7 +55,7 @@ static void target_teardown(struct bench_run *run)
 
 static void store_byte(void *addr)
 {
-	*(volatile u8 *)addr = RET_OPCODE;
+	*(volatile u8 *)addr = RET_INSN_OPCODE;
 }
 
 static void load_byte(void *addr)
@@ -116,7 +115,7 @@ static int wx_sample(struct bench_run *run, u64 *values)
 		expect_success(run, cpu, load_byte, target->text, "a load from text");
 		expect_page_fault(run, cpu, store_byte, target->text, "a store to text");
 	}
-	if (target->text[0] != INT3_OPCODE) {
+	if (target->text[0] != INT3_INSN_OPCODE) {
 		run->violations++;
 		bench_fail(run, -ERR_VERIFY, "the store to text went through");
 	}
@@ -142,7 +141,7 @@ static int alias_closed_sample(struct bench_run *run, u64 *values)
 	text_mutex_unlock();
 	if (err)
 		return bench_fail(run, err, "the alias did not open");
-	if (target->text[0] != RET_OPCODE) {
+	if (target->text[0] != RET_INSN_OPCODE) {
 		run->violations++;
 		bench_fail(run, -ERR_VERIFY, "the store through the alias did not reach text");
 	}
@@ -198,7 +197,7 @@ static void expect_foreign(struct bench_run *run, u32 cpu, u8 *code)
 static int foreign_sample(struct bench_run *run, u64 *values)
 {
 	struct target *target = run->priv;
-	const u8 ret = RET_OPCODE, int3 = INT3_OPCODE;
+	const u8 ret = RET_INSN_OPCODE, int3 = INT3_INSN_OPCODE;
 
 	text_poke_copy(target->text, &ret, 1);
 	smp_text_poke_sync_each_cpu();

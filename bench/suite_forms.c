@@ -57,15 +57,6 @@ static int forms_check(struct bench_run *run)
 	return err && !run->reason[0] ? bench_fail(run, err, "victims did not start") : err;
 }
 
-static u64 all_traps(void)
-{
-	u64 sum = 0;
-
-	for (u32 cpu = 0; cpu < machine_nr_cpus(); cpu++)
-		sum += text_poke_traps(cpu).nr_handled;
-	return sum;
-}
-
 /* Three rounds, but two when no site has a tail. */
 static u32 expected_syncs(const struct toggler *t)
 {
@@ -75,7 +66,7 @@ static u32 expected_syncs(const struct toggler *t)
 static int forms_sample(struct bench_run *run, u64 *values)
 {
 	struct toggler *t = run->priv;
-	u64 begin, traps = all_traps(), passes = victims_passes(&t->victims);
+	u64 begin, traps = toggle_traps(NULL), passes = victims_passes(&t->victims);
 	int err = toggle(run, t, &begin);
 
 	if (err)
@@ -88,7 +79,7 @@ static int forms_sample(struct bench_run *run, u64 *values)
 	err = victims_wait_pass(&t->victims);
 	if (err)
 		return bench_fail(run, err, "a victim stopped passing through the sites");
-	values[FORMS_TRAPS] = all_traps() - traps;
+	values[FORMS_TRAPS] = toggle_traps(NULL) - traps;
 	values[FORMS_PASSES] = victims_passes(&t->victims) - passes;
 	return 0;
 }

@@ -56,20 +56,6 @@ struct poke {
 	u64 floor_samples[NR_FLOOR_SAMPLES], scratch[NR_FLOOR_SAMPLES];
 };
 
-static u64 traps_of_all(u64 *ret_stale)
-{
-	u64 handled = 0, stale = 0;
-
-	for (u32 cpu = 0; cpu < machine_nr_cpus(); cpu++) {
-		struct text_poke_traps traps = text_poke_traps(cpu);
-
-		handled += traps.nr_handled;
-		stale += traps.nr_stale;
-	}
-	*ret_stale = stale;
-	return handled;
-}
-
 /* ---- The floor ---- */
 
 static int time_sync(struct poke *poke, u64 *ret_ticks)
@@ -172,7 +158,7 @@ static void fill_times(u64 *values, const struct smp_text_poke_stats *stats, u64
 
 static void fill_counts(struct poke *poke, u64 *values)
 {
-	u64 stale, traps = traps_of_all(&stale), passes = victims_passes(&poke->toggler.victims);
+	u64 stale, traps = toggle_traps(&stale), passes = victims_passes(&poke->toggler.victims);
 
 	values[POKE_TRAPS] = traps - poke->traps;
 	values[POKE_STALE] = stale - poke->stale;
@@ -231,7 +217,7 @@ static int poke_check(struct bench_run *run)
 	err = measure_floor(run, poke);
 	if (err)
 		return bench_fail(run, err, "the floor could not be measured");
-	poke->traps = traps_of_all(&stale);
+	poke->traps = toggle_traps(&stale);
 	poke->stale = stale;
 	poke->passes = victims_passes(&poke->toggler.victims);
 	return 0;

@@ -100,6 +100,21 @@ int toggle_check(struct bench_run *run, struct toggler *t)
 	return 0;
 }
 
+u64 toggle_traps(u64 *ret_stale)
+{
+	u64 handled = 0, stale = 0;
+
+	for (u32 cpu = 0; cpu < machine_nr_cpus(); cpu++) {
+		struct text_poke_traps traps = text_poke_traps(cpu);
+
+		handled += traps.nr_handled;
+		stale += traps.nr_stale;
+	}
+	if (ret_stale)
+		*ret_stale = stale;
+	return handled;
+}
+
 void toggle_end(struct bench_run *run, struct toggler *t)
 {
 	victims_stop(&t->victims);

@@ -33,6 +33,10 @@ int toggle_check(struct bench_run *run, struct toggler *t);
 /* toggle_bytes_right() - every site holds the live form, byte for byte (I6) */
 bool toggle_bytes_right(const struct toggler *t);
 
+/* toggle_traps() - INT3s that CPUs took at sites, all of them since start; @ret_stale may be NULL
+ */
+u64 toggle_traps(u64 *ret_stale);
+
 /* toggle_end() - victims out, their violations added to @run, everything freed */
 void toggle_end(struct bench_run *run, struct toggler *t);
 
