@@ -52,9 +52,7 @@ static int forms_check(struct bench_run *run)
 	struct toggler *t = run->priv;
 	int err = toggle_check(run, t);
 
-	if (!err)
-		err = victims_start(&t->victims, &t->sites);
-	return err && !run->reason[0] ? bench_fail(run, err, "victims did not start") : err;
+	return err ? err : toggle_start_victims(run, t);
 }
 
 /* Three rounds, but two when no site has a tail. */
@@ -76,9 +74,9 @@ static int forms_sample(struct bench_run *run, u64 *values)
 		run->violations++;
 		bench_fail(run, -ERR_VERIFY, "bytes, references or syncs are wrong after a batch");
 	}
-	err = victims_wait_pass(&t->victims);
+	err = toggle_wait_pass(run, t);
 	if (err)
-		return bench_fail(run, err, "a victim stopped passing through the sites");
+		return err;
 	values[FORMS_TRAPS] = toggle_traps(NULL) - traps;
 	values[FORMS_PASSES] = victims_passes(&t->victims) - passes;
 	return 0;

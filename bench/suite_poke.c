@@ -177,9 +177,9 @@ static int poke_sample(struct bench_run *run, u64 *values)
 	if (err)
 		return err;
 	fill_times(values, smp_text_poke_stats(), begin);
-	err = victims_wait_pass(&poke->toggler.victims);
+	err = toggle_wait_pass(run, &poke->toggler);
 	if (err)
-		return bench_fail(run, err, "a victim stopped passing through the sites");
+		return err;
 	fill_counts(poke, values);
 	return 0;
 }
@@ -209,11 +209,10 @@ static int poke_check(struct bench_run *run)
 	u64 stale;
 	int err = toggle_check(run, &poke->toggler);
 
+	if (!err)
+		err = toggle_start_victims(run, &poke->toggler);
 	if (err)
 		return err;
-	err = victims_start(&poke->toggler.victims, &poke->toggler.sites);
-	if (err)
-		return bench_fail(run, err, "victims did not start: %s", poke->toggler.victims.why);
 	err = measure_floor(run, poke);
 	if (err)
 		return bench_fail(run, err, "the floor could not be measured");

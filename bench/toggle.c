@@ -41,6 +41,9 @@ int toggle(struct bench_run *run, struct toggler *t, u64 *ret_begin)
 	err = queue_all(t, new);
 	if (!err)
 		err = smp_text_poke_batch_finish();
+	else
+		/* Their text is about to be freed, and the next bench would patch it. */
+		smp_text_poke_batch_finish();
 	if (!err)
 		victims_epoch_end(&t->victims, new);
 	text_mutex_unlock();
@@ -98,6 +101,20 @@ int toggle_check(struct bench_run *run, struct toggler *t)
 			return err;
 	}
 	return 0;
+}
+
+int toggle_start_victims(struct bench_run *run, struct toggler *t)
+{
+	int err = victims_start(&t->victims, &t->sites);
+
+	return err ? bench_fail(run, err, "victims did not start: %s", t->victims.why) : 0;
+}
+
+int toggle_wait_pass(struct bench_run *run, struct toggler *t)
+{
+	int err = victims_wait_pass(&t->victims);
+
+	return err ? bench_fail(run, err, "a victim stopped passing through the sites") : 0;
 }
 
 u64 toggle_traps(u64 *ret_stale)

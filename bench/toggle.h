@@ -19,7 +19,7 @@ struct toggler {
  * toggle() - make the other form live, in one batch
  * @ret_begin: time stamp before the first site was queued
  *
- * Return: 0, or an error with run->reason set.
+ * Return: 0, or an error with run->reason set; nothing is queued then.
  */
 int toggle(struct bench_run *run, struct toggler *t, u64 *ret_begin);
 
@@ -30,11 +30,14 @@ int toggle(struct bench_run *run, struct toggler *t, u64 *ret_begin);
  */
 int toggle_check(struct bench_run *run, struct toggler *t);
 
+/* toggle_start_victims() and toggle_wait_pass() - victims_*(), with run->reason set on an error */
+int toggle_start_victims(struct bench_run *run, struct toggler *t);
+int toggle_wait_pass(struct bench_run *run, struct toggler *t);
+
 /* toggle_bytes_right() - every site holds the live form, byte for byte (I6) */
 bool toggle_bytes_right(const struct toggler *t);
 
-/* toggle_traps() - INT3s that CPUs took at sites, all of them since start; @ret_stale may be NULL
- */
+/* toggle_traps() - INT3s taken at sites since start, by all CPUs; @ret_stale may be NULL */
 u64 toggle_traps(u64 *ret_stale);
 
 /* toggle_end() - victims out, their violations added to @run, everything freed */

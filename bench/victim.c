@@ -81,10 +81,8 @@ int victims_start(struct victims *v, const struct site_region *sites)
 	}
 	if (!err)
 		err = victims_wait_pass(v);
-	if (err) {
+	if (err)
 		victims_stop(v);
-		victims_free(v);
-	}
 	return err;
 }
 

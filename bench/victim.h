@@ -42,7 +42,12 @@ struct victims {
 	char why[96]; /* of the first that died */
 };
 
-/* victims_start() - every other CPU enters the sites. Return: 0 or an error; none run then. */
+/**
+ * victims_start() - every other CPU enters the sites
+ *
+ * Return: 0, or an error: none runs then, v->why names the first that died, and the counts are
+ * there until victims_free(), which the caller owes in every case.
+ */
 int victims_start(struct victims *v, const struct site_region *sites);
 
 /* victims_stop() - all out again, deaths counted; safe to call twice */

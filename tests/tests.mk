@@ -51,7 +51,7 @@ $B/fault/efi/%.efi: $B/fault/efi/%.so
 
 UNIT = $(basename $(notdir $(wildcard tests/unit/test_*.c)))
 UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop test_smp_locks
-UNIT_HOST = test_int3 test_region
+UNIT_HOST = test_int3 test_region test_toggle
 UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST),$(UNIT))
 UNIT_OBJ = $B/unit/obj
 
