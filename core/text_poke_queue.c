@@ -135,15 +135,6 @@ static bool fills_site(const struct insn *insn, const u8 *bytes, size_t len)
 	return true;
 }
 
-static bool can_emulate(const struct insn *insn)
-{
-	/*
-	 * Only the two- and five-byte NOPs are emulated from their bytes, as in Linux; others by
-	 * an emulate argument. A CALL pushes addr + 5, so its site must have five bytes.
-	 */
-	return insn->kind != INSN_OTHER;
-}
-
 static int check_place(const struct candidate *c)
 {
 	s64 rel = (s64)c->addr - (s64)_stext;
@@ -189,18 +180,30 @@ static s64 emulated_disp(const struct candidate *c)
 	return (s64)c->emulated.rel + c->emulated.len - (s64)c->len;
 }
 
+/*
+ * The emulate argument is one instruction with a length of its own, so no more of it is copied than
+ * was decoded; of one that is no instruction the first byte.
+ */
+static int refuse_emulation(const struct candidate *c)
+{
+	if (!c->emulate)
+		return refuse(TEXT_POKE_RULE_EMULATE, c->addr, c->opcode, c->len);
+	return refuse(TEXT_POKE_RULE_EMULATE, c->addr, c->emulate,
+		      c->emulated.len ? c->emulated.len : 1);
+}
+
 static int check_emulation(struct candidate *c)
 {
-	c->emulated = c->new;
-	if (c->emulate && insn_decode(&c->emulated, c->emulate, INSN_MAX_BYTES))
-		return refuse(TEXT_POKE_RULE_EMULATE, c->addr, c->emulate, c->len);
-	if (!can_emulate(&c->emulated))
-		return refuse(TEXT_POKE_RULE_EMULATE, c->addr, c->emulate ? c->emulate : c->opcode,
-			      c->len);
-	if ((c->emulated.kind == INSN_CALL && c->len != CALL_INSN_SIZE) ||
-	    emulated_disp(c) != (s32)emulated_disp(c))
-		return refuse(TEXT_POKE_RULE_EMULATE, c->addr, c->opcode, c->len);
-	return 0;
+	if (!c->emulate)
+		c->emulated = c->new;
+	else if (insn_decode(&c->emulated, c->emulate, INSN_MAX_BYTES))
+		return refuse_emulation(c);
+	if (c->emulated.kind == INSN_OTHER)
+		return refuse_emulation(c);
+	/* A CALL pushes addr + 5, so its site must have five bytes. */
+	if (c->emulated.kind == INSN_CALL && c->len != CALL_INSN_SIZE)
+		return refuse_emulation(c);
+	return emulated_disp(c) == (s32)emulated_disp(c) ? 0 : refuse_emulation(c);
 }
 
 /*

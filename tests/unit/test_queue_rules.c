@@ -160,6 +160,28 @@ static void what_keeps_the_rules_is_taken_and_written(void **state)
 	}
 }
 
+/* The emulate argument has a length of its own, which may be less than the site's. */
+static void no_byte_behind_the_emulate_argument_is_read(void **state)
+{
+	static const u8 bad[][2] = { { 0x06 }, { 0xF3, 0x90 } }; /* no instruction; PAUSE */
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(bad); i++) {
+		u8 *emulate = malloc(i + 1);
+
+		sim_reset();
+		text_mutex_lock();
+		sim_put(64, nop5, sizeof(nop5));
+		memcpy(emulate, bad[i], i + 1);
+		expect_refused_as("short emulate argument",
+				  smp_text_poke_batch_add(sim_text + 64, nop5, 5, emulate),
+				  TEXT_POKE_RULE_EMULATE);
+		assert_int_equal(smp_text_poke_refusal()->nr_bytes, i + 1);
+		assert_memory_equal(smp_text_poke_refusal()->bytes, bad[i], i + 1);
+		free(emulate);
+	}
+}
+
 static void no_bytes_at_all_are_a_length(void **state)
 {
 	(void)state;
@@ -251,6 +273,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RULE_TEST(every_broken_rule_is_named_and_nothing_is_written),
 		RULE_TEST(what_keeps_the_rules_is_taken_and_written),
+		RULE_TEST(no_byte_behind_the_emulate_argument_is_read),
 		RULE_TEST(no_bytes_at_all_are_a_length),
 		RULE_TEST(a_six_byte_site_stays_a_jcc),
 		RULE_TEST(what_was_decoded_before_never_answers_for_other_bytes),
