@@ -26,11 +26,13 @@ GNU_EFI_LIB = $(dir $(firstword $(wildcard $(addsuffix /crt0-efi-x86_64.o, \
 	/usr/lib /usr/lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu/gnuefi /usr/lib64/gnuefi))))
 
 CORE = insn int3 nops smp_locks smp_text_poke text_poke text_poke_queue
-BENCH = assemble bench csv facts format main options options_file options_text region results runner screen \
-	stats suite_check suite_forms suite_lock suite_poke suites summary text toggle victim
-EFI_C = $(basename $(notdir $(wildcard efi/*.c)))
-EFI_S = $(basename $(notdir $(wildcard efi/*.S)))
-HOST = $(basename $(notdir $(wildcard host/*.c)))
+BENCH = assemble bench csv facts format main options options_file options_text region results \
+	runner screen stats suite_check suite_forms suite_lock suite_poke suites summary text toggle victim
+EFI_C = acpi alloc apic arena args clock console cpu_state cpus facts fatal files firmware \
+	identify idt main memory mp paging results smbios strings sync text time trap_handlers \
+	volume
+EFI_S = ap_entry catch vectors
+HOST = alias clock cpus facts files machine main near pages results sync text traps
 ZYDIS_C = Decoder DecoderData Encoder EncoderData Register SharedData Utils
 
 WARN = -Wall -Wextra -Werror

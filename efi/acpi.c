@@ -2,7 +2,7 @@
 #include "acpi.h"
 
 #include "firmware.h"
-#include "memory.h"
+#include "mem.h"
 
 /* Offsets in the tables: ACPI specification 6.4, sections 5.2.5.3, 5.2.6 and 5.2.9. */
 #define RSDP_XSDT 24

@@ -5,7 +5,7 @@
 #include "machine.h"
 
 #include "firmware.h"
-#include "memory.h"
+#include "mem.h"
 #include "paging.h"
 
 static size_t pages_of(size_t bytes)

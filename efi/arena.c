@@ -3,7 +3,7 @@
 
 #include "machine.h"
 #include "machine_text.h"
-#include "memory.h"
+#include "mem.h"
 
 #define BLOCK_BYTES (2ul << 20)
 #define LOWEST_ADDRESS (1ul << 20) /* below: real mode's, and the wake-up code of other CPUs */

@@ -9,7 +9,7 @@
 
 #include "firmware.h"
 #include "machine.h"
-#include "memory.h"
+#include "mem.h"
 #include "strings.h"
 #include "volume.h"
 

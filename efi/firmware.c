@@ -2,7 +2,7 @@
 #include "firmware.h"
 
 #include "cpu_state.h"
-#include "memory.h"
+#include "mem.h"
 #include "paging.h"
 #include "percpu.h"
 #include "x86.h"

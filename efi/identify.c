@@ -5,7 +5,7 @@
 #include "facts.h"
 
 #include "machine.h"
-#include "memory.h"
+#include "mem.h"
 #include "x86.h"
 
 #define CPUID_1_ECX_HYPERVISOR (1u << 31)

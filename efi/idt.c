@@ -2,7 +2,7 @@
 #include "idt.h"
 
 #include "apic.h"
-#include "memory.h"
+#include "mem.h"
 #include "trap.h"
 #include "vectors.h"
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nothing in here is patchable: patching itself copies with these.
+ * Nothing in here is patchable: patching itself copies with these. The names stand in parentheses
+ * because mem.h makes macros of them.
  */
-#include "memory.h"
+#include "mem.h"
+
+#include "types.h"
 
 /* Without it the compiler recognises these loops, and turns each function into a call of itself. */
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
@@ -50,13 +53,13 @@ static void copy_down(u8 *d, const u8 *s, size_t n)
 	}
 }
 
-void *memcpy(void *restrict dst, const void *restrict src, size_t n)
+void *(memcpy)(void *restrict dst, const void *restrict src, size_t n)
 {
 	copy_up(dst, src, n);
 	return dst;
 }
 
-void *memmove(void *dst, const void *src, size_t n)
+void *(memmove)(void *dst, const void *src, size_t n)
 {
 	if ((uintptr_t)dst - (uintptr_t)src < n)
 		copy_down(dst, src, n);
@@ -65,7 +68,7 @@ void *memmove(void *dst, const void *src, size_t n)
 	return dst;
 }
 
-void *memset(void *dst, int byte, size_t n)
+void *(memset)(void *dst, int byte, size_t n)
 {
 	u64 pattern = 0x0101010101010101ull * (u8)byte;
 	u8 *d = dst;
@@ -77,7 +80,7 @@ void *memset(void *dst, int byte, size_t n)
 	return dst;
 }
 
-int memcmp(const void *a, const void *b, size_t n)
+int(memcmp)(const void *a, const void *b, size_t n)
 {
 	const u8 *x = a, *y = b;
 

@@ -13,7 +13,7 @@
 #include "firmware.h"
 #include "idt.h"
 #include "machine.h"
-#include "memory.h"
+#include "mem.h"
 #include "mp_services.h"
 #include "paging.h"
 #include "strings.h"

@@ -4,7 +4,7 @@
 #include "cpus.h"
 #include "firmware.h"
 #include "machine.h"
-#include "memory.h"
+#include "mem.h"
 #include "x86.h"
 
 #define PTE_PRESENT (1ull << 0)

@@ -6,7 +6,7 @@
 #include "machine_io.h"
 
 #include "machine.h"
-#include "memory.h"
+#include "mem.h"
 #include "results.h"
 #include "strings.h"
 #include "volume.h"

@@ -2,7 +2,7 @@
 #include "smbios.h"
 
 #include "firmware.h"
-#include "memory.h"
+#include "mem.h"
 
 /* Offsets: SMBIOS specification 3.6, sections 5.2 and 6.1. */
 #define ENTRY3_BYTES 12

@@ -3,7 +3,7 @@
 #include "machine_text.h"
 
 #include "text.h"
-#include "memory.h"
+#include "mem.h"
 #include "paging.h"
 #include "percpu.h"
 #include "x86.h"

@@ -9,7 +9,7 @@
 #include "atomic.h"
 #include "catch.h"
 #include "fatal.h"
-#include "memory.h"
+#include "mem.h"
 #include "percpu.h"
 #include "x86.h"
 

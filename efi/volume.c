@@ -2,7 +2,7 @@
 #include "volume.h"
 
 #include "machine.h"
-#include "memory.h"
+#include "mem.h"
 #include "strings.h"
 
 /* Room for the structure and the longest name that firmware puts behind it. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "queue_fixture.h"
 #include "sim_machine.h"
 #include "text_patching.h"
 
@@ -159,17 +160,6 @@ static void a_flush_that_fails_leaves_the_new_site_out(void **state)
 }
 
 /* ---- Places ---- */
-
-static void expect_refused_as(const char *what, int err, enum text_poke_rule rule)
-{
-	const struct text_poke_refusal *refusal = smp_text_poke_refusal();
-
-	if (err != -ERR_REFUSED || refusal->rule != rule)
-		print_error("%s: error %d, '%s' and not '%s'\n", what, err,
-			    text_poke_rule_name(refusal->rule), text_poke_rule_name(rule));
-	assert_int_equal(err, -ERR_REFUSED);
-	assert_int_equal(refusal->rule, rule);
-}
 
 /* s32 from _stext: a buffer of the heap is terabytes away from the image. */
 static void a_site_out_of_reach_is_refused(void **state)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "queue_fixture.h"
 #include "sim_machine.h"
 #include "text_patching.h"
 
@@ -106,17 +107,6 @@ static int ask(const struct request *r)
 	sim_put(64, r->site, r->site_len);
 	return smp_text_poke_batch_add(sim_text + 64 + r->offset, r->opcode, r->len,
 				       r->emulate[0] ? r->emulate : NULL);
-}
-
-static void expect_refused_as(const char *what, int err, enum text_poke_rule rule)
-{
-	const struct text_poke_refusal *refusal = smp_text_poke_refusal();
-
-	if (err != -ERR_REFUSED || refusal->rule != rule)
-		print_error("%s: error %d, '%s' and not '%s'\n", what, err,
-			    text_poke_rule_name(refusal->rule), text_poke_rule_name(rule));
-	assert_int_equal(err, -ERR_REFUSED);
-	assert_int_equal(refusal->rule, rule);
 }
 
 static void every_broken_rule_is_named_and_nothing_is_written(void **state)
