@@ -15,6 +15,9 @@ ARGS ?= --quick
 OVMF ?=
 QEMU_TIMEOUT ?= 300
 
+# Make's own rules would be tried for every .d file that is included, and fail loudly.
+MAKEFLAGS += --no-builtin-rules
+
 CC = gcc
 # V=1 shows whole commands.
 Q = $(if $(V),,@printf '  %s\n' $@;)

@@ -36,7 +36,6 @@ $B/fault/fault_switch.o: tests/fault/fault_switch.c
 # Images with one fault each in the file that starts CPUs; all else is the shipped image's.
 IMAGE_FAULTS = NO_MP_PROTOCOL MP_REFUSED AP_NEVER_ARRIVES
 
-# A static pattern: a free one would also be tried for the .d files that make includes.
 $(IMAGE_FAULTS:%=$B/fault/efi/%.o): $B/fault/efi/%.o: efi/mp.c tests/fault/image/fault.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(EFI_FLAGS) $(WARN) -DPLANTED=FAULT_$* -Itests/fault/image -Iinclude -Iefi $(EFI_INC) \
