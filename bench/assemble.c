@@ -221,3 +221,12 @@ void asm_fill_to(struct assembler *a, u64 addr)
 	while (!a->error && asm_here(a) < addr)
 		put_bytes(a, &int3, 1);
 }
+
+void asm_nops_to(struct assembler *a, u64 addr)
+{
+	while (!a->error && asm_here(a) < addr) {
+		u64 gap = addr - asm_here(a);
+
+		asm_nop(a, gap < NOP_MAX_BYTES ? gap : NOP_MAX_BYTES);
+	}
+}

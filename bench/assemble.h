@@ -77,6 +77,9 @@ void asm_nop(struct assembler *a, size_t len);
 /* asm_align() - NOPs up to a multiple of @bytes */
 void asm_align(struct assembler *a, size_t bytes);
 
+/* asm_nops_to() - NOPs up to @addr, as few as there can be */
+void asm_nops_to(struct assembler *a, u64 addr);
+
 /* asm_fill_to() - INT3s up to @addr, which no path may reach */
 void asm_fill_to(struct assembler *a, u64 addr);
 

@@ -276,6 +276,31 @@ static void emit_paths(struct assembler *a, enum site_form form, struct cell *ce
 }
 
 /*
+ * NOP5 against JMP32 is how compilers lay out a rarely taken branch: the old path falls through to
+ * the next site, the new one stands far from the sites and jumps back.
+ */
+#define COLD_STRIDE_BYTES 16
+
+static bool is_out_of_line(enum site_form form)
+{
+	return form == SITE_NOP5_JMP32;
+}
+
+static void emit_hot(struct assembler *a, enum site_form form, struct cell *cell)
+{
+	cell->site = asm_here(a);
+	emit_site(a, form, cell, false);
+	count_old(a);
+	asm_nops_to(a, cell->next);
+}
+
+static void emit_cold(struct assembler *a, u64 next)
+{
+	count_new(a);
+	asm_jmp(a, ASM_NEAR, next);
+}
+
+/*
  * Two passes over a cell: the first one, on a copy of the assembler, only to learn where the paths
  * will stand; sizes do not depend on targets, since every branch has a fixed width.
  */
@@ -315,6 +340,7 @@ static int emit_sites(struct site_region *ret, struct assembler *a, enum site_fo
 		      u32 offset)
 {
 	u64 first = asm_here(a) + stride + offset;
+	u64 end = first + (u64)ret->nr_sites * stride - cell_lead_bytes(form);
 	int err = 0;
 
 	asm_jmp(a, ASM_NEAR, first - cell_lead_bytes(form));
@@ -323,11 +349,20 @@ static int emit_sites(struct site_region *ret, struct assembler *a, enum site_fo
 		struct cell cell = { .next = lead + stride };
 
 		asm_fill_to(a, lead);
-		emit_cell(a, form, &cell);
+		if (is_out_of_line(form)) {
+			cell.new = end + COLD_STRIDE_BYTES *(i + 1);
+			emit_hot(a, form, &cell);
+		} else {
+			emit_cell(a, form, &cell);
+		}
 		err = a->error ? a->error : site_bytes(&ret->sites[i], form, &cell);
 	}
-	asm_fill_to(a, first + (u64)ret->nr_sites * stride - cell_lead_bytes(form));
+	asm_fill_to(a, end);
 	asm_ret(a);
+	for (u32 i = 0; i < ret->nr_sites && is_out_of_line(form); i++) {
+		asm_fill_to(a, end + COLD_STRIDE_BYTES * (i + 1));
+		emit_cold(a, first + (u64)(i + 1) * stride);
+	}
 	return err ? err : a->error;
 }
 
@@ -363,7 +398,8 @@ static int check_sites(const struct site_region *region)
 int region_build_sites(struct site_region *ret, enum site_form form, u32 nr_sites, u32 stride_bytes,
 		       u32 offset_bytes)
 {
-	size_t bytes = (size_t)(nr_sites + 1) * stride_bytes + offset_bytes + SITE_STRIDE_BYTES;
+	size_t bytes = (size_t)(nr_sites + 1) * (stride_bytes + COLD_STRIDE_BYTES) + offset_bytes +
+		       SITE_STRIDE_BYTES;
 	struct draft draft;
 	int err;
 

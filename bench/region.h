@@ -79,6 +79,26 @@ typedef void (*site_fn)(struct tokens *tokens);
 int region_build_sites(struct site_region *ret, enum site_form form, u32 nr_sites, u32 stride_bytes,
 		       u32 offset_bytes);
 
+/* One site of a region that is laid out by hand. */
+struct site_place {
+	enum site_form form;
+	u32 offset; /* of the site itself, from the start of the region's text */
+};
+
+/* The room a site of any form needs before and behind its address. */
+#define SITE_LEAD_BYTES 16
+#define SITE_TRAIL_BYTES 48
+
+/**
+ * region_build_places() - sites of any forms at any places, in ascending order
+ * @align_bytes: of the text, a power of two up to 2 MiB; so a place can lie across any boundary
+ *
+ * The first at SITE_LEAD_BYTES or more, each SITE_LEAD_BYTES + SITE_TRAIL_BYTES or more behind the
+ * one before. One pass runs through all of them. Return: as region_build_rmw(), or -ERR_INVAL.
+ */
+int region_build_places(struct site_region *ret, const struct site_place *places, u32 nr_sites,
+			size_t align_bytes);
+
 /* region_why() - a sentence on why the last region could not be built */
 const char *region_why(void);
 

@@ -196,7 +196,11 @@ static void write_int3s(ptrdiff_t delta)
 		struct smp_text_poke_loc *tpl = &text_poke_array.vec[i];
 		u8 *addr = text_poke_addr(tpl);
 
-		tpl->old = *addr;
+		/*
+		 * By the alias, like every access until step 7: an emulator keeps few translations,
+		 * and text and alias would push each other out.
+		 */
+		tpl->old = *(addr + delta);
 		if (!fault(OMIT_INT3))
 			write_byte(addr, delta, INT3_INSN_OPCODE);
 	}
@@ -215,6 +219,36 @@ static u8 head_of(const struct smp_text_poke_loc *tpl)
 	return tpl->len == JCC32_INSN_SIZE ? 0x0F : tpl->text[0];
 }
 
+/* The bytes behind the first, lowest first, zeroes above them. */
+static u64 tail_bits(const struct smp_text_poke_loc *tpl, u32 nr_bytes)
+{
+	u64 bits = 0;
+
+	/* From len to old: text[] stands two bytes up, and no byte loop is needed. */
+	memcpy(&bits, &tpl->len, sizeof(bits));
+	bits >>= tpl->len == JCC32_INSN_SIZE ? 16 : 24;
+	return bits & ((1ull << 8 * nr_bytes) - 1);
+}
+
+/*
+ * A tail in one store, or two where it crosses an aligned word: the neighbours are written with
+ * what they hold, and text_mutex keeps other writers away. Fewer stores matter to an emulator,
+ * which pays for each one into translated code, and pays four times for an unaligned one.
+ */
+static void write_tail(const struct smp_text_poke_loc *tpl, ptrdiff_t delta)
+{
+	u64 tail = (u64)text_poke_addr(tpl) + delta + INT3_INSN_SIZE;
+	volatile u64 *word = (volatile u64 *)(tail & ~7ull);
+	u32 nr_bytes = tpl->len - INT3_INSN_SIZE, shift = 8 * (tail & 7);
+	u64 bits = tail_bits(tpl, nr_bytes), mask = (1ull << 8 * nr_bytes) - 1;
+
+	*word = (*word & ~(mask << shift)) | bits << shift;
+	if (shift + 8 * nr_bytes > 64) {
+		word++;
+		*word = (*word & ~(mask >> (64 - shift))) | bits >> (64 - shift);
+	}
+}
+
 /* Return: how many sites have a tail. */
 static u32 write_tails(ptrdiff_t delta)
 {
@@ -222,17 +256,10 @@ static u32 write_tails(ptrdiff_t delta)
 
 	for (u32 i = 0; i < text_poke_array.nr_entries; i++) {
 		const struct smp_text_poke_loc *tpl = &text_poke_array.vec[i];
-		u8 *tail = (u8 *)text_poke_addr(tpl) + delta + INT3_INSN_SIZE;
 
 		if (tpl->len == 1)
 			continue;
-		/*
-		 * Nearly every site has five bytes: a constant size is one store instead of a call.
-		 */
-		if (tpl->len == 5)
-			memcpy(tail, tpl->text + 1, 4);
-		else
-			memcpy(tail, tail_of(tpl), tpl->len - 1);
+		write_tail(tpl, delta);
 		nr_tails++;
 	}
 	return nr_tails;

@@ -43,6 +43,15 @@ struct insn {
  */
 int insn_decode(struct insn *ret, const void *bytes, size_t max_bytes);
 
+/**
+ * insn_is_nop() - true for an instruction that provably changes nothing but RIP
+ * @bytes: of the instruction, @len of them, as insn_decode() found it
+ *
+ * 90 without F3 or REX.B, 0F 1F, and MOV, XCHG or LEA of a register to itself in 64 bits. Not PAUSE
+ * (F3 90), not XCHG R8,RAX (REX.B 90), not a 32-bit MOV to itself, which clears the upper half.
+ */
+bool insn_is_nop(const u8 *bytes, u8 len);
+
 /* insn_kind_name() - "CALL", "NOP", ...; for messages */
 const char *insn_kind_name(enum insn_kind kind);
 

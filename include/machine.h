@@ -146,6 +146,66 @@ int machine_probe(cpu_fn fn, void *arg, struct machine_fault *ret_fault);
  */
 int machine_sync_core_each_cpu(u32 *ret_cpu);
 
+/* The serialising instructions a sync can be made of (Intel SDM vol. 3, "Serializing"). */
+enum sync_core {
+	SYNC_CORE_AUTO, /* SERIALIZE where CPUID has it, else IRET */
+	SYNC_CORE_SERIALIZE,
+	SYNC_CORE_IRET,
+	SYNC_CORE_MOV_CR2, /* ring 0 only */
+	SYNC_CORE_CPUID, /* an exit to the hypervisor where there is one */
+	NR_SYNC_CORES,
+};
+
+/**
+ * machine_sync_core_select() - what every CPU of ours executes in a sync from now on
+ *
+ * Where the kernel serialises the other CPUs (host), it is what the caller executes.
+ * Context: boot CPU, no sync under way. Return: 0; -ERR_UNSUPPORTED when this machine has not got
+ * it, and nothing changes.
+ */
+int machine_sync_core_select(enum sync_core how);
+
+/* machine_sync_core() - the one in force, never AUTO; sync_core_name(): "serialize", "mov-cr2" */
+enum sync_core machine_sync_core(void);
+const char *sync_core_name(enum sync_core how);
+
+/**
+ * machine_syncs_answered() - how many syncs @cpu has serialised for another CPU, since start
+ *
+ * Counted by the CPU that answers, so it proves that each was reached, and how often. Without
+ * MACHINE_CAP_RING0 the kernel does that unseen, and this is the number of rounds asked for.
+ */
+u64 machine_syncs_answered(u32 cpu);
+
+/* What machine_interrupt() sends. On the host both are signals, and neither can be masked. */
+enum machine_interrupt {
+	MACHINE_INTERRUPT_FIXED, /* held back while the target has interrupts off */
+	MACHINE_INTERRUPT_NMI, /* lands anywhere, also inside the #BP handler */
+};
+
+/**
+ * interrupt_fn - what an interrupt that was sent runs on its target
+ *
+ * Runs on the stack of what it interrupted. It may run patched sites and so trap; it may not call
+ * anything that its own CPU could be in the middle of. Another NMI may nest into it after a trap.
+ */
+typedef void (*interrupt_fn)(void *arg);
+
+/**
+ * machine_on_interrupt() - what both kinds run from now on; NULL = nothing
+ *
+ * Context: boot CPU, none under way. Return: 0, or -ERR_UNSUPPORTED where none can be sent.
+ */
+int machine_on_interrupt(interrupt_fn fn, void *arg);
+
+/**
+ * machine_interrupt() - interrupt another CPU; does not wait
+ *
+ * Context: any CPU of ours, interrupts on. Two that meet may become one.
+ * Return: 0; -ERR_INVAL for this CPU or none of ours; -ERR_UNSUPPORTED.
+ */
+int machine_interrupt(u32 cpu, enum machine_interrupt kind);
+
 /**
  * machine_irq_save() - hold interrupts back on this CPU
  *

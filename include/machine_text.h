@@ -18,7 +18,7 @@
 #define TEXT_REACH_BYTES (1ul << 30)
 
 /* Start of the image's own text; addresses of text are stored relative to it (docs/protocol.md). */
-extern char _stext[];
+extern char _stext[], _etext[];
 
 /**
  * text_alloc() - pages for code, filled with INT3, readable and executable, not writable

@@ -16,4 +16,22 @@
  */
 const u8 *nop_bytes(size_t len);
 
+/**
+ * nops_fill() - make @len bytes do nothing, in as few instructions as there can be
+ *
+ * Up to NOP_MAX_BYTES one NOP; up to 127 a JMP rel8 over INT3s; beyond that a JMP rel32 over INT3s.
+ * Context: any. Pure. Nobody may jump into the middle.
+ */
+void nops_fill(u8 *buf, size_t len);
+
+/**
+ * nops_optimize() - replace each run of NOPs in a block by one filling
+ * @buf: code that begins with an instruction; changed in place, not text
+ *
+ * A NOP is what insn_is_nop() says. Precondition, not checked: no branch leads into the middle of a
+ * run, for it would then lead into the middle of an instruction (Linux's optimiser shares it).
+ * Return: 0; -ERR_CORRUPT with nothing changed when the block does not decode to its end.
+ */
+int nops_optimize(u8 *buf, size_t len);
+
 #endif

@@ -54,6 +54,7 @@ enum text_poke_rule {
 	TEXT_POKE_RULE_NONE,
 	TEXT_POKE_RULE_LENGTH, /* length 0 or over the limit for its form */
 	TEXT_POKE_RULE_TEXT, /* site outside registered text */
+	TEXT_POKE_RULE_BOUNDARY, /* no instruction begins there: it is in the middle of one */
 	TEXT_POKE_RULE_REACH, /* site too far from _stext for an s32 */
 	TEXT_POKE_RULE_SITE_DECODE, /* the bytes at the site are no instruction */
 	TEXT_POKE_RULE_SITE_LENGTH, /* the instruction at the site has another length */
@@ -135,13 +136,18 @@ static inline void *text_poke_addr(const struct smp_text_poke_loc *tpl)
 }
 
 /**
- * text_poke_copy() - write code that no CPU executes or can reach yet
+ * text_register() - let sites in [text, text + bytes) be patched
  *
- * No protocol and no cross-CPU sync of the result; the caller syncs before first use elsewhere.
- * Takes text_mutex. Context: any CPU, interrupts on, not from a trap.
- * Return: 0; -ERR_RANGE when [addr, addr + len) is not text; -ERR_VERIFY.
+ * The code is decoded once, from its start to its end, and remembered is where instructions begin:
+ * a site must be one of those. So the range is code throughout; INT3s may fill gaps. The writers
+ * below keep the map right. What holds for a kernel's text and its modules' (seed 2).
+ * Takes text_mutex. Context: boot CPU. Return: 0; -ERR_CORRUPT with *ret_bad (may be NULL) at the
+ * bytes that are no instruction; -ERR_RANGE when the range is not text; -ERR_EXIST; -ERR_NOMEM.
  */
-int text_poke_copy(void *addr, const void *src, size_t len);
+int text_register(const void *text, size_t bytes, const u8 **ret_bad);
+
+/* text_unregister() - before the text is freed; nothing queued may lie in it. Unknown is fine. */
+void text_unregister(const void *text);
 
 /**
  * text_poke() - write bytes through the alias under text_mutex, verify, no cross-CPU sync
@@ -151,6 +157,40 @@ int text_poke_copy(void *addr, const void *src, size_t len);
  * Return: 0; -ERR_PERM without the lock; -ERR_RANGE outside text; -ERR_VERIFY.
  */
 int text_poke(void *addr, const void *src, size_t len);
+
+/**
+ * text_poke_kgdb() - text_poke() when the lock may be held by a CPU that has been stopped
+ *
+ * The caller has stopped every other CPU, so nobody can be in the middle of a change; if the lock
+ * is held, a batch may be under way and -ERR_BUSY is returned rather than tearing it.
+ * Return: as text_poke(), or -ERR_BUSY.
+ */
+int text_poke_kgdb(void *addr, const void *src, size_t len);
+
+/**
+ * text_poke_copy() - write code that no CPU executes or can reach yet
+ * text_poke_copy_locked() - the same with text_mutex held; @core_ok allows the image's own text
+ * text_poke_set() - fill with one byte
+ *
+ * No protocol and no cross-CPU sync of the result; the caller syncs before first use elsewhere.
+ * Written two pages at a time, because interrupts may be off meanwhile. text_poke_copy() and
+ * text_poke_set() take text_mutex and refuse the image's own text.
+ * Context: any CPU, interrupts on, not from a trap.
+ * Return: 0; -ERR_RANGE when [addr, addr + len) is not text; -ERR_PERM for the image's own text, or
+ * without the lock; -ERR_VERIFY.
+ */
+int text_poke_copy(void *addr, const void *src, size_t len);
+int text_poke_copy_locked(void *addr, const void *src, size_t len, bool core_ok);
+int text_poke_set(void *addr, u8 byte, size_t len);
+
+/**
+ * text_poke_early() - write text while no other CPU can be in it: at boot, or before it is reached
+ *
+ * This CPU has serialised before an interrupt can come, so a handler that runs the new text at once
+ * runs it whole (Linux 3ea1704a9296). Takes no lock: either this CPU is alone, or the caller holds
+ * text_mutex. Return: as text_poke(); -ERR_PERM when neither holds.
+ */
+int text_poke_early(void *addr, const void *src, size_t len);
 
 /**
  * smp_text_poke_batch_add() - queue one site

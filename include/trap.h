@@ -48,6 +48,7 @@ struct machine_fault {
 	u64 error_code;
 	u8 bytes[16]; /* at ip, as far as they could be read without another fault */
 	u8 nr_bytes;
+	struct trap_regs regs; /* of the interrupted code; its ip is as the CPU pushed it */
 };
 
 #endif
