@@ -10,6 +10,8 @@
 #include "nops.h"
 #include "smp_locks.h"
 
+#define OPERAND_SIZE_PREFIX_BYTE 0x66
+
 /* What an unprefixed instruction is, by its opcode; prefixed branches stay INSN_OTHER. */
 static enum insn_kind kind_of_opcode(const ZydisDecodedInstruction *zi)
 {
@@ -53,9 +55,11 @@ static enum insn_kind kind_of(const ZydisDecodedInstruction *zi, const u8 *bytes
 	return zi->raw.prefix_count ? INSN_OTHER : kind_of_opcode(zi);
 }
 
-static void find_lock(struct insn *insn, const ZydisDecodedInstruction *zi)
+static void find_prefixes(struct insn *insn, const ZydisDecodedInstruction *zi)
 {
 	for (u8 i = 0; i < zi->raw.prefix_count; i++) {
+		if (zi->raw.prefixes[i].value == OPERAND_SIZE_PREFIX_BYTE)
+			insn->has_operand_size = true;
 		if (zi->raw.prefixes[i].value == LOCK_PREFIX_BYTE) {
 			insn->has_lock = true;
 			insn->lock_offset = i;
@@ -83,6 +87,25 @@ static void find_rip_memory(struct insn *insn, const ZydisDecodedInstruction *zi
 	insn->is_rip_memory = true;
 	insn->disp_offset = zi->raw.disp.offset;
 	insn->disp_bytes = zi->raw.disp.size / 8;
+	insn->disp = (s32)zi->raw.disp.value;
+}
+
+static enum insn_special special_of(const ZydisDecodedInstruction *zi)
+{
+	if (zi->opcode_map != ZYDIS_OPCODE_MAP_DEFAULT)
+		return INSN_ORDINARY;
+	switch (zi->opcode) {
+	case 0xE0 ... 0xE2:
+		return INSN_LOOP;
+	case 0xE3:
+		return INSN_JRCXZ;
+	case 0xC7:
+		return zi->raw.imm[0].is_relative ? INSN_XBEGIN : INSN_ORDINARY;
+	case 0xFF:
+		return zi->raw.modrm.reg == 3 || zi->raw.modrm.reg == 5 ? INSN_FAR : INSN_ORDINARY;
+	default:
+		return INSN_ORDINARY;
+	}
 }
 
 int insn_decode(struct insn *ret, const void *bytes, size_t max_bytes)
@@ -105,9 +128,10 @@ int insn_decode(struct insn *ret, const void *bytes, size_t max_bytes)
 	ret->kind = kind_of(&zi, bytes);
 	if (ret->kind == INSN_JCC8 || ret->kind == INSN_JCC32)
 		ret->condition = zi.opcode & 0x0F;
-	find_lock(ret, &zi);
+	find_prefixes(ret, &zi);
 	find_branch(ret, &zi);
 	find_rip_memory(ret, &zi);
+	ret->special = special_of(&zi);
 	return 0;
 }
 

@@ -411,7 +411,7 @@ static int setup(void **state)
 	stack_top = (u64 *)(stack + STACK_BYTES - PAGE_BYTES);
 	text = text_alloc(TEXT_BYTES, PAGE_BYTES);
 	site = text + SITE_OFFSET;
-	return text ? 0 : -1;
+	return text && !text_register(text, TEXT_BYTES, NULL) ? 0 : -1;
 }
 
 /* To no lock and no queue, whatever a failed test left. */
