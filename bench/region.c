@@ -414,6 +414,8 @@ int region_build_sites(struct site_region *ret, enum site_form form, u32 nr_site
 	err = draft_finish(&draft, &ret->region, err);
 	if (!err)
 		err = check_sites(ret);
+	if (!err && text_register(ret->region.text, ret->region.text_bytes, NULL))
+		err = fail(-ERR_NOMEM, "the code region could not be registered");
 	if (err)
 		site_region_free(ret);
 	return err;
@@ -421,6 +423,8 @@ int region_build_sites(struct site_region *ret, enum site_form form, u32 nr_site
 
 void site_region_free(struct site_region *region)
 {
+	if (region->region.text)
+		text_unregister(region->region.text);
 	region_free(&region->region);
 	if (region->sites)
 		machine_free(region->sites, region->nr_sites * sizeof(*region->sites));

@@ -33,7 +33,7 @@ static int target_setup(struct bench_run *run)
 	run->cpus = machine_nr_cpus();
 	target->data = machine_alloc(PAGE_BYTES);
 	target->text = text_alloc(PAGE_BYTES, PAGE_BYTES);
-	if (!target->data || !target->text)
+	if (!target->data || !target->text || text_register(target->text, PAGE_BYTES, NULL))
 		return bench_fail(run, -ERR_NOMEM, "no memory for the target pages");
 	return 0;
 }
@@ -44,8 +44,10 @@ static void target_teardown(struct bench_run *run)
 
 	if (!target)
 		return;
-	if (target->text)
+	if (target->text) {
+		text_unregister(target->text);
 		text_free(target->text, PAGE_BYTES);
+	}
 	if (target->data)
 		machine_free(target->data, PAGE_BYTES);
 	machine_free(target, sizeof(*target));
@@ -231,6 +233,7 @@ static const struct bad_request bad_requests[] = {
 	{ TEXT_POKE_RULE_SITE_DECODE, 6, 1, { 0xC3 } },
 	{ TEXT_POKE_RULE_SITE_LENGTH, 5, 2, { 0xEB, 0 } },
 	{ TEXT_POKE_RULE_SITE_DECODE, 0, 2, { 0xEB, 0 } },
+	{ TEXT_POKE_RULE_BOUNDARY, 2, 3, { 0xEB, 0, 0xCC } },
 	{ TEXT_POKE_RULE_NEW_DECODE, 0, 5, { 0x06, 0, 0, 0, 0 } },
 	{ TEXT_POKE_RULE_NEW_LENGTH, 0, 5, { 0xEB, 0, 0x90, 0xCC, 0xCC } },
 	{ TEXT_POKE_RULE_EMULATE, 0, 5, { 0xB8, 1, 0, 0, 0 } },

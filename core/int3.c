@@ -13,24 +13,28 @@ noinstr bool int3_emulate(struct trap_regs *regs, u64 addr, u8 opcode, u8 len, s
 {
 	u64 next = addr + len;
 	u64 target = next + (s64)disp;
+	bool jumps;
 
 	switch (opcode) {
 	case RET_INSN_OPCODE:
 		int3_emulate_ret(regs);
+		if (fault(WRONG_RET))
+			regs->sp -= 8;
 		return true;
 	case CALL_INSN_OPCODE:
 		int3_emulate_call(regs, fault(WRONG_CALL_RETURN) ? next + 1 : addr + CALL_INSN_SIZE,
-				  target);
+				  fault(WRONG_CALL_TARGET) ? next : target);
 		return true;
 	case JMP8_INSN_OPCODE:
 	case JMP32_INSN_OPCODE:
 		int3_emulate_jmp(regs, fault(WRONG_JMP) ? next : target);
 		return true;
 	case 0x70 ... 0x7F:
-		int3_emulate_jmp(regs, int3_condition(regs->flags, opcode & 0x0F) ? target : next);
+		jumps = int3_condition(regs->flags, opcode & 0x0F);
+		int3_emulate_jmp(regs, jumps != fault(WRONG_JCC) ? target : next);
 		return true;
 	case 0x90:
-		int3_emulate_jmp(regs, next);
+		int3_emulate_jmp(regs, fault(WRONG_NOP) ? addr + INT3_INSN_SIZE : next);
 		return true;
 	default:
 		return false;

@@ -4,6 +4,7 @@
  */
 #include "smp_locks.h"
 
+#include "fault.h"
 #include "machine.h"
 #include "machine_text.h"
 #include "text_patching.h"
@@ -29,7 +30,7 @@ static void change_entry(const struct prefix_change *change, const s32 *entry,
 
 	if (!*entry) {
 		ret->nr_zero++;
-	} else if (prefix < change->text || prefix >= change->text_end) {
+	} else if (prefix < change->text || prefix >= change->text_end + fault(LOCKS_TEXT_END)) {
 		ret->nr_out_of_range++;
 		note_unexpected(ret, entry);
 	} else if (*prefix == change->from) {

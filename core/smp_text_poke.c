@@ -93,12 +93,13 @@ noinstr bool smp_text_poke_int3_handler(struct trap_regs *regs)
 	const struct smp_text_poke_loc *tpl;
 	bool handled = false;
 
-	if (!try_get_text_poke_array(ref))
+	if (!fault(HANDLER_WITHOUT_REF) && !try_get_text_poke_array(ref))
 		return false;
 	tpl = find_site((const u8 *)addr);
 	if (tpl)
 		handled = int3_emulate(regs, addr, tpl->opcode, tpl->len, tpl->disp);
-	put_text_poke_array(ref);
+	if (!fault(HANDLER_WITHOUT_REF))
+		put_text_poke_array(ref);
 	return handled;
 }
 
@@ -299,9 +300,15 @@ static bool all_read_back(void)
 	return true;
 }
 
+/*
+ * First and last stamp hold back what comes before and after; those in between are bare, since each
+ * fence would cost as much as a store, and may be early by tens of cycles.
+ */
 static void stamp(enum text_poke_stamp which)
 {
-	stats.stamp[which] = rdtsc_ordered();
+	bool outer = which == TEXT_POKE_STAMP_BEGIN || which == TEXT_POKE_STAMP_END;
+
+	stats.stamp[which] = outer ? rdtsc_ordered() : rdtsc();
 }
 
 static int batch_sync(bool needed, bool skip)
@@ -318,6 +325,8 @@ static int patch_three_phases(ptrdiff_t delta)
 	u32 nr_tails, nr_heads;
 	int err;
 
+	if (fault(TAIL_FIRST))
+		write_tails(delta);
 	/* Step 3: INT3 over every first byte. Sync: no CPU decodes an old instruction any more. */
 	write_int3s(delta);
 	stamp(TEXT_POKE_STAMP_INT3);
@@ -325,6 +334,8 @@ static int patch_three_phases(ptrdiff_t delta)
 	stamp(TEXT_POKE_STAMP_SYNC1);
 	if (err)
 		return err;
+	if (fault(PUBLISH_LATE))
+		take_references();
 
 	/* Step 4: the tails, dead bytes behind an INT3. Sync if there was one. */
 	nr_tails = write_tails(delta);
@@ -353,7 +364,7 @@ static int text_settle(void)
 	ptrdiff_t delta;
 	int err;
 
-	if (!(machine_caps() & MACHINE_CAP_STALE_INT3))
+	if (!(machine_caps() & MACHINE_CAP_STALE_INT3) || fault(SETTLE_LEFT_OUT))
 		return 0;
 	err = text_alias_open(&delta);
 	if (err)
@@ -383,7 +394,8 @@ static int process_queued(void)
 
 	begin_stats();
 	/* Step 1: every CPU gets a reference to the queue. */
-	take_references();
+	if (!fault(PUBLISH_LATE))
+		take_references();
 	/* Step 2: open the alias. */
 	err = text_alias_open(&delta);
 	if (err)

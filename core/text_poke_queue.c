@@ -5,11 +5,13 @@
  */
 #include "text_patching.h"
 
+#include "fault.h"
 #include "insn.h"
 #include "machine.h"
 #include "machine_text.h"
 #include "mem.h"
 #include "smp_text_poke.h"
+#include "text_map.h"
 #include "x86.h"
 
 /* What the checks learn about a site on its way into the queue. */
@@ -34,6 +36,7 @@ const char *text_poke_rule_name(enum text_poke_rule rule)
 		[TEXT_POKE_RULE_NONE] = "none",
 		[TEXT_POKE_RULE_LENGTH] = "length is 0 or over the limit of its form",
 		[TEXT_POKE_RULE_TEXT] = "site is outside registered text",
+		[TEXT_POKE_RULE_BOUNDARY] = "site is in the middle of an instruction",
 		[TEXT_POKE_RULE_REACH] = "site is out of reach of _stext",
 		[TEXT_POKE_RULE_SITE_DECODE] = "bytes at the site are no instruction",
 		[TEXT_POKE_RULE_SITE_LENGTH] = "instruction at the site has another length",
@@ -72,15 +75,14 @@ int text_poke_check_context(void)
 
 /*
  * Decoding costs some hundred cycles, and a key that is flipped back and forth shows the same bytes
- * again and again. What an instruction is follows from its own bytes alone, so a slot that holds
- * exactly the bytes at hand is the answer. Under text_mutex.
+ * again and again. What an instruction is follows from its own bytes alone, so a slot that was
+ * filled for exactly the bytes at hand is the answer. Under text_mutex.
  */
-#define DECODED_SLOTS 1024 /* a batch of 256 in both forms, with room */
-#define DECODED_BYTES JCC32_INSN_SIZE
+#define DECODED_BITS 12 /* a batch of 256 in both forms, with room */
 
 struct decoded {
-	u8 bytes[DECODED_BYTES];
-	struct insn insn; /* len 0 = free */
+	u64 key; /* the bytes, and how many in the highest; 0 = free */
+	struct insn insn;
 };
 
 /* Allocated, because a static array would be bytes in the image file. */
@@ -88,35 +90,32 @@ static struct decoded *decoded;
 
 int text_poke_queue_init(void)
 {
-	decoded = machine_alloc(DECODED_SLOTS * sizeof(*decoded));
+	decoded = machine_alloc(sizeof(*decoded) << DECODED_BITS);
 	return decoded ? 0 : -ERR_NOMEM;
 }
 
-static struct decoded *decoded_slot(const u8 *bytes, size_t len)
+static u64 decoded_key(const u8 *bytes, size_t len)
 {
-	u64 key = 0;
+	u64 key = len;
 
-	for (size_t i = 0; i < len; i++)
-		key = key << 8 | bytes[i];
-	return &decoded[(key + len) * 0x9e3779b97f4a7c15ull >> 54];
+	for (size_t i = 0; i < JCC32_INSN_SIZE; i++)
+		key = key << 8 | (i < len ? bytes[i] : 0);
+	return key;
 }
 
 /* insn_decode() of at most @len bytes, len <= JCC32_INSN_SIZE. */
 static int decode(struct insn *ret, const u8 *bytes, size_t len)
 {
-	struct decoded *slot = decoded_slot(bytes, len);
-	int err;
+	u64 key = decoded_key(bytes, len);
+	struct decoded *slot = &decoded[key * 0x9e3779b97f4a7c15ull >> (64 - DECODED_BITS)];
+	int err = 0;
 
-	if (slot->insn.len && slot->insn.len <= len &&
-	    !memcmp(slot->bytes, bytes, slot->insn.len)) {
+	if (slot->key != key) {
+		err = insn_decode(&slot->insn, bytes, len);
+		slot->key = err ? 0 : key;
+	}
+	if (!err)
 		*ret = slot->insn;
-		return 0;
-	}
-	err = insn_decode(ret, bytes, len);
-	if (!err) {
-		slot->insn = *ret;
-		memcpy(slot->bytes, bytes, ret->len);
-	}
 	return err;
 }
 
@@ -144,10 +143,10 @@ static int check_place(const struct candidate *c)
 
 	if (c->len > max)
 		return refuse(TEXT_POKE_RULE_LENGTH, c->addr, c->opcode, c->len);
-	if (!text_contains(c->addr, c->len))
-		return refuse(TEXT_POKE_RULE_TEXT, c->addr, c->opcode, c->len);
 	if (rel != (s32)rel)
 		return refuse(TEXT_POKE_RULE_REACH, c->addr, c->opcode, c->len);
+	if (!text_map_contains(c->addr, c->len))
+		return refuse(TEXT_POKE_RULE_TEXT, c->addr, c->opcode, c->len);
 	return 0;
 }
 
@@ -157,6 +156,8 @@ static int check_site(struct candidate *c)
 		return refuse(TEXT_POKE_RULE_SITE_DECODE, c->addr, c->addr, c->len);
 	if (!fills_site(&c->site, c->addr, c->len))
 		return refuse(TEXT_POKE_RULE_SITE_LENGTH, c->addr, c->addr, c->len);
+	if (!text_map_starts(c->addr))
+		return refuse(TEXT_POKE_RULE_BOUNDARY, c->addr, c->addr, c->len);
 	return 0;
 }
 
@@ -177,6 +178,8 @@ static s64 emulated_disp(const struct candidate *c)
 {
 	if (!c->emulated.is_relative)
 		return 0;
+	if (fault(WRONG_PADDED))
+		return c->emulated.rel;
 	return (s64)c->emulated.rel + c->emulated.len - (s64)c->len;
 }
 
@@ -260,6 +263,7 @@ static void __smp_text_poke_batch_add(const struct candidate *c)
 		memcpy(tpl->text, c->opcode + 1, JCC32_INSN_SIZE - 1);
 	else
 		memcpy(tpl->text, c->opcode, c->len);
+	text_map_one_insn(c->addr, c->len);
 	text_poke_array.nr_entries++;
 }
 
@@ -268,7 +272,7 @@ static bool text_poke_addr_ordered(const void *addr)
 {
 	u32 nr = text_poke_array.nr_entries;
 
-	return !nr || text_poke_addr(&text_poke_array.vec[nr - 1]) <= addr;
+	return !nr || fault(QUEUE_UNSORTED) || text_poke_addr(&text_poke_array.vec[nr - 1]) <= addr;
 }
 
 static int check_candidate(struct candidate *c)

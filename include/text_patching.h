@@ -154,7 +154,8 @@ void text_unregister(const void *text);
  *
  * For writes that are safe by themselves: one byte that turns a complete instruction into another,
  * or text nobody runs. The caller holds text_mutex.
- * Return: 0; -ERR_PERM without the lock; -ERR_RANGE outside text; -ERR_VERIFY.
+ * Return: 0; -ERR_PERM without the lock; -ERR_RANGE outside text, or when it touches more than two
+ * pages; -ERR_VERIFY.
  */
 int text_poke(void *addr, const void *src, size_t len);
 

@@ -81,6 +81,12 @@ int machine_stop_cpus(void)
 	return fake.stop_error;
 }
 
+int machine_sync_core_select(enum sync_core how)
+{
+	(void)how;
+	return 0;
+}
+
 u64 machine_ticks(u64 ns)
 {
 	(void)ns;

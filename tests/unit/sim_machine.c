@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "text_map.h"
 #include "text_patching.h"
 #include "x86.h"
 
@@ -41,11 +42,14 @@ void sim_reset(void)
 	close_alias();
 	sim.caps = MACHINE_CAP_SMP | MACHINE_CAP_ALIAS_PRIVATE | MACHINE_CAP_SILICON;
 	sim.ticks_divisor = 1;
+	sim.nr_cpus = SIM_NR_CPUS;
 	sim_this_cpu = 0;
 	/* What a test before that failed may have left behind. */
 	text_poke_array.nr_entries = 0;
 	text_mutex_unlock();
 	REQUIRE(!text_poke_init());
+	text_unregister(sim_text);
+	REQUIRE(!text_register(sim_text, sizeof(sim_text), NULL));
 }
 
 u8 *sim_put(size_t offset, const void *bytes, size_t len)
@@ -53,6 +57,7 @@ u8 *sim_put(size_t offset, const void *bytes, size_t len)
 	REQUIRE(offset + len <= SIM_TEXT_BYTES && !sim.alias_is_open);
 	memcpy(sim_text + offset, bytes, len);
 	memcpy(committed, sim_text, sizeof(committed));
+	text_map_rewritten(sim_text + offset, len);
 	return sim_text + offset;
 }
 
@@ -162,7 +167,7 @@ u32 machine_nr_cpus_present(void)
 
 u32 machine_nr_cpus(void)
 {
-	return SIM_NR_CPUS;
+	return sim.nr_cpus;
 }
 
 u32 machine_this_cpu(void)
@@ -191,19 +196,35 @@ int machine_sync_core_each_cpu(u32 *ret_cpu)
 	return -ERR_TIMEOUT;
 }
 
-/* The references of core; never freed there, so the leak is wanted (one block a test). */
+/* What core never frees is reachable from here, so that it does not count as a leak. */
+static void *blocks[256];
+
+static void remember(void *old, void *new)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(blocks); i++) {
+		if (blocks[i] == old) {
+			blocks[i] = new;
+			return;
+		}
+	}
+}
+
 void *machine_alloc(size_t bytes)
 {
-	static void *blocks[256];
-	static u32 nr_blocks;
 	void *mem;
 
 	if (posix_memalign(&mem, PAGE_BYTES, (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES))
 		return NULL;
 	memset(mem, 0, bytes);
-	if (nr_blocks < ARRAY_SIZE(blocks))
-		blocks[nr_blocks++] = mem;
+	remember(NULL, mem);
 	return mem;
+}
+
+void machine_free(void *mem, size_t bytes)
+{
+	(void)bytes;
+	remember(mem, NULL);
+	free(mem);
 }
 
 /* ---- machine_text.h ---- */
@@ -212,8 +233,6 @@ bool text_contains(const void *addr, size_t len)
 {
 	const u8 *p = addr;
 
-	if (sim.far_text && p == sim.far_text)
-		return true;
 	return p >= sim_text && len <= SIM_TEXT_BYTES && p + len <= sim_text + SIM_TEXT_BYTES;
 }
 

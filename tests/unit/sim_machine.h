@@ -33,12 +33,12 @@ struct sim_event {
 
 struct sim {
 	u32 caps;
+	u32 nr_cpus; /* as machine_nr_cpus() says */
 	bool irqs_off;
 	bool alias_is_open;
 	u32 fail_sync; /* 1 = the next sync times out, 2 = the one after it; 0 = none */
 	bool fail_open;
 	u64 ticks_divisor; /* makes deadlines of core that much shorter */
-	const u8 *far_text; /* text out of reach of an s32, for as long as it is not NULL */
 	text_bp_hook hook;
 	/* Called at each event, after it was recorded: the moment to be another CPU. */
 	void (*at_event)(enum sim_event_kind kind, u32 nr_of_kind);

@@ -12,13 +12,29 @@
 
 #define FAULTS(X)                                                                                  \
 	X(OMIT_INT3) /* step 3 writes no INT3 */                                                   \
+	X(TAIL_FIRST) /* step 4 before step 3 */                                                   \
+	X(PUBLISH_LATE) /* step 1 after step 3 */                                                  \
 	X(SKIP_SYNC1) /* no sync between INT3 and tail */                                          \
 	X(SKIP_SYNC2) /* no sync between tail and first byte */                                    \
 	X(SKIP_SYNC3) /* no sync after the first byte */                                           \
+	X(ACK_EARLY) /* a sync returns before the other CPUs have serialised */                    \
+	X(SETTLE_LEFT_OUT) /* a machine with stale INT3s is not settled */                         \
 	X(DROP_REFS_EARLY) /* step 8 does not wait for CPUs in the handler */                      \
+	X(HANDLER_WITHOUT_REF) /* the handler takes no reference */                                \
 	X(LEAVE_ALIAS_OPEN) /* step 6 left out */                                                  \
+	X(QUEUE_UNSORTED) /* a site below the last one is queued without a flush */                \
+	X(SKIP_BOUNDARY_CHECK) /* a site in the middle of an instruction is taken */               \
+	X(LOCKS_TEXT_END) /* a lock entry at the end of the text is accepted */                    \
 	X(WRONG_CALL_RETURN) /* an emulated CALL pushes an address one off */                      \
+	X(WRONG_CALL_TARGET) /* an emulated CALL goes on behind itself */                          \
+	X(WRONG_RET) /* an emulated RET leaves the stack pointer */                                \
 	X(WRONG_JMP) /* an emulated JMP falls through */                                           \
+	X(WRONG_JCC) /* an emulated Jcc decides the other way */                                   \
+	X(WRONG_NOP) /* an emulated NOP goes on inside itself */                                   \
+	X(WRONG_PADDED) /* an emulated JMP counts from the end of its padding */                   \
+	X(RELOCATE_INSIDE_BLOCK) /* a target inside the block is moved as if it were outside */    \
+	X(SHRINK_PREFIXED_JUMP) /* a prefixed JMP rel32 is shrunk as if it had five bytes */       \
+	X(MERGE_PAUSE) /* PAUSE is taken for a NOP */                                              \
 	X(UNDECODABLE_REGION) /* a byte of a code region is spoilt before it is copied */
 
 #define X(id) extern bool fault_##id;

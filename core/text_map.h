@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where instructions begin in registered text. All of it under text_mutex.
+ */
+#ifndef SMPOKE_CORE_TEXT_MAP_H
+#define SMPOKE_CORE_TEXT_MAP_H
+
+#include "types.h"
+
+/* text_map_contains() - true when [addr, addr + len) is registered text */
+bool text_map_contains(const void *addr, size_t len);
+
+/* text_map_starts() - true when an instruction begins at @addr; it is registered text */
+bool text_map_starts(const u8 *addr);
+
+/* text_map_rewritten() - other code stands in [addr, addr + len) now, and begins at @addr */
+void text_map_rewritten(const u8 *addr, size_t len);
+
+/* text_map_one_insn() - the site [addr, addr + len) is one instruction, whatever it was before */
+void text_map_one_insn(const u8 *addr, size_t len);
+
+#endif
