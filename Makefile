@@ -28,14 +28,15 @@ GNU_EFI_INC = /usr/include/efi
 GNU_EFI_LIB = $(dir $(firstword $(wildcard $(addsuffix /crt0-efi-x86_64.o, \
 	/usr/lib /usr/lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu/gnuefi /usr/lib64/gnuefi))))
 
-CORE = insn int3 nops smp_locks smp_text_poke text_poke text_poke_queue
+CORE = insn insn_nop int3 nops relocate smp_locks smp_text_poke text_map text_poke text_poke_queue
 BENCH = assemble bench csv facts format main options options_file options_text region results \
-	runner screen stats suite_check suite_forms suite_lock suite_poke suites summary text toggle victim
+	runner screen stats suite_check suite_forms suite_interfere suite_lock suite_poke suites \
+	summary text toggle victim
 EFI_C = acpi alloc apic arena args clock console cpu_state cpus facts fatal files firmware \
-	identify idt main memory mp paging results smbios strings sync text time trap_handlers \
-	volume
+	identify idt interrupt main memory mp paging results smbios strings sync text time \
+	trap_handlers volume
 EFI_S = ap_entry catch vectors
-HOST = alias clock cpus facts files machine main near pages results sync text traps
+HOST = alias clock cpus facts files interrupt machine main near pages results sync text traps
 ZYDIS_C = Decoder DecoderData Encoder EncoderData Register SharedData Utils
 
 WARN = -Wall -Wextra -Werror
@@ -43,7 +44,8 @@ BASE = -std=gnu11 -O2 -g -MMD -MP -fno-strict-aliasing -fcf-protection=none -mno
 # What core, bench and efi are built with: nothing of a libc, no vector registers in trap handlers.
 FREE = $(BASE) -ffreestanding -fno-stack-protector -mgeneral-regs-only \
 	-fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
-# A jump table in the #BP path would be a jump through data; the check of that path is strict.
+# A jump table in the path of #BP or of the sync would be a jump through data, which the check of
+# those paths does not let pass.
 NOINSTR = -fno-jump-tables
 ZYDIS_DEF = -DZYAN_NO_LIBC -DZYDIS_STATIC_BUILD -DZYCORE_STATIC_BUILD -DZYDIS_DISABLE_FORMATTER
 ZYDIS_INC = -isystem $(ZYDIS)/include -isystem $(ZYDIS)/dependencies/zycore/include
@@ -96,7 +98,7 @@ $B/efi/bench/%.o: bench/%.c | $B/.zydis $B/gen/commit.h
 
 $B/efi/efi/%.o: efi/%.c | $B/.deps-build
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(EFI_FLAGS) $(WARN) -Iinclude -Iefi $(EFI_INC) -c $< -o $@
+	$(Q)$(CC) $(EFI_FLAGS) $(WARN) $(NOINSTR) -Iinclude -Iefi $(EFI_INC) -c $< -o $@
 
 $B/efi/efi/%.S.o: efi/%.S | $B/.deps-build
 	@mkdir -p $(@D)

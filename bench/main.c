@@ -74,6 +74,19 @@ static int check_cpus(const struct options *options)
 	return usage_error(error);
 }
 
+/* Refused before anything is measured: another instruction would be another figure. */
+static int select_sync(const struct options *options)
+{
+	char error[ERROR_BYTES];
+
+	if (!machine_sync_core_select(options->serialize))
+		return SMPOKE_EXIT_OK;
+	format(error, sizeof(error), "--serialize %s: this machine has not got it",
+	       sync_core_name(options->serialize));
+	usage_error(error);
+	return SMPOKE_EXIT_MACHINE;
+}
+
 static void choose_seed(struct options *options)
 {
 	struct machine_time t = machine_time();
@@ -235,6 +248,9 @@ int smpoke_main(const struct smpoke_args *args, enum machine_then *ret_then)
 		return SMPOKE_EXIT_OK;
 	}
 	exit = check_cpus(&run->options);
+	if (exit)
+		return exit;
+	exit = select_sync(&run->options);
 	if (exit)
 		return exit;
 	choose_seed(&run->options);

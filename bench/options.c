@@ -8,6 +8,7 @@
 
 #define CPUS_MAX 65535
 #define ITEM_BYTES 64
+#define SERIALIZE_NAMES "auto, serialize, iret, mov-cr2 or cpuid"
 
 struct parse {
 	struct options *options;
@@ -204,6 +205,17 @@ static int set_out(struct parse *parse, const char *value)
 	return 0;
 }
 
+static int set_serialize(struct parse *parse, const char *value)
+{
+	for (u32 i = 0; i < NR_SYNC_CORES; i++) {
+		if (text_equal(sync_core_name((enum sync_core)i), value)) {
+			parse->options->serialize = (enum sync_core)i;
+			return 0;
+		}
+	}
+	return complain(parse, -ERR_INVAL, "--serialize %s: must be " SERIALIZE_NAMES, value);
+}
+
 static int set_then(struct parse *parse, const char *value)
 {
 	static const char *const names[] = {
@@ -232,6 +244,7 @@ static const struct option_row option_rows[] = {
 	{ "--quick", NULL, set_quick },
 	{ "--full", NULL, set_full },
 	{ "--out", "the name of a folder", set_out },
+	{ "--serialize", SERIALIZE_NAMES, set_serialize },
 	{ "--then", "poweroff, reboot or exit", set_then },
 };
 

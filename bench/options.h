@@ -9,6 +9,7 @@
  *   --seed N                          for everything random; default: from the clock, and printed
  *   --quick | --full                  plan; default: between the two
  *   --out DIR                         parent folder of the run's folder
+ *   --serialize NAME                  what a sync executes, see sync_core_name(); default: auto
  *   --then poweroff|reboot|exit       how to end
  * "--name=value" and "--name value" are the same.
  *
@@ -19,6 +20,7 @@
 #ifndef SMPOKE_BENCH_OPTIONS_H
 #define SMPOKE_BENCH_OPTIONS_H
 
+#include "machine.h"
 #include "smpoke.h"
 #include "types.h"
 
@@ -43,6 +45,7 @@ struct options {
 	bool seed_given;
 	enum plan plan;
 	const char *out; /* NULL = the machine's default */
+	enum sync_core serialize;
 	enum machine_then then;
 	char words[OPTIONS_FILE_MAX_BYTES]; /* where the words of a file live */
 };

@@ -15,6 +15,7 @@ const char options_help[] =
 	"  --quick | --full        shorter or longer than the default\n"
 	"  --seed N                repeat a run's random choices\n"
 	"  --out DIR               where to make the run's folder. Default: results\n"
+	"  --serialize NAME        in a sync: auto, serialize, iret, mov-cr2, cpuid\n"
 	"  --then WHAT             poweroff, reboot or exit when done\n"
 	"  --list --help --version\n"
 	"\n"
@@ -80,6 +81,9 @@ size_t options_describe(const struct options *options, const char *const *suite_
 		len += format(buf + len, size - len, " --%s", plan_name(options->plan));
 	if (options->out)
 		len += format(buf + len, size - len, " --out %s", options->out);
+	if (options->serialize)
+		len += format(buf + len, size - len, " --serialize %s",
+			      sync_core_name(options->serialize));
 	len += format(buf + len, size - len, " --then %s", then_names[options->then]);
 	return len;
 }

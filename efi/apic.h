@@ -28,6 +28,10 @@
 #define VECTOR_SYNC 0xE1
 #define VECTOR_WAKE 0xE2
 #define VECTOR_ABORT 0xE3
+#define VECTOR_INTERRUPT 0xE4
+
+/* In place of a vector for apic_send(): the delivery mode that has none. */
+#define APIC_NMI (4u << 8)
 
 /* For inside noinstr code, where a call out is not allowed. */
 static force_inline void apic_eoi(struct percpu *pc)
@@ -55,7 +59,7 @@ void apic_write(struct percpu *pc, u32 reg, u32 value);
 bool apic_vector_in(struct percpu *pc, u32 reg, u32 vector);
 
 /**
- * apic_send() - a fixed interrupt to one CPU; returns when it is on its way
+ * apic_send() - a fixed interrupt, or APIC_NMI, to one CPU; returns when it is on its way
  *
  * Every store made before is visible to the other CPU when it takes the interrupt.
  * Context: any CPU of ours, interrupts on or off.

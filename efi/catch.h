@@ -13,6 +13,7 @@ struct catch_frame {
 	u64 bx, bp, r12, r13, r14, r15, sp, flags;
 	/* Filled by machine_probe(). */
 	struct catch_frame *outer;
+	struct machine_fault *ret_fault; /* NULL = nobody asks */
 	bool alias_open;
 };
 

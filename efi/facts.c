@@ -13,7 +13,6 @@
 #include "percpu.h"
 #include "smbios.h"
 #include "strings.h"
-#include "sync.h"
 #include "text.h"
 #include "x86.h"
 
@@ -180,7 +179,7 @@ static void cpu_facts(struct facts *f)
 		fact_msr(f, "amd_de_cfg_msr", MSR_AMD_DE_CFG);
 	fact_text(f, "hypervisor", hypervisor_signature()[0] ? hypervisor_signature() : "none");
 	fact_text(f, "env", machine_env());
-	fact_text(f, "sync_instruction", sync_instruction());
+	fact_text(f, "sync_instruction", sync_core_name(machine_sync_core()));
 }
 
 /* Key and number, for the facts that come in rows. */

@@ -59,6 +59,7 @@ static void gates_ours(struct gate *gates)
 	gate_set(gates, TRAP_BP, vector_breakpoint);
 	gate_set(gates, VECTOR_SYNC, vector_sync);
 	gate_set(gates, VECTOR_WAKE, vector_wake);
+	gate_set(gates, VECTOR_INTERRUPT, vector_interrupt);
 	gate_common(gates, VECTOR_ABORT);
 }
 

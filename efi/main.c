@@ -18,7 +18,6 @@
 #include "paging.h"
 #include "percpu.h"
 #include "results.h"
-#include "sync.h"
 #include "text.h"
 #include "x86.h"
 
@@ -48,7 +47,7 @@ static const char *take_machine(void)
 		return "the page tables could not be copied";
 	boot_percpu.top = paging_boot_top();
 	identify_init();
-	sync_init();
+	machine_sync_core_select(SYNC_CORE_AUTO);
 	idt_init();
 	reason = text_init();
 	if (reason)

@@ -150,7 +150,8 @@ static void drain_interrupts(struct percpu *pc)
 	cli();
 	while (apic_vector_in(pc, APIC_IRR, VECTOR_SYNC) ||
 	       apic_vector_in(pc, APIC_IRR, VECTOR_WAKE) ||
-	       apic_vector_in(pc, APIC_IRR, VECTOR_ABORT)) {
+	       apic_vector_in(pc, APIC_IRR, VECTOR_ABORT) ||
+	       apic_vector_in(pc, APIC_IRR, VECTOR_INTERRUPT)) {
 		sti();
 		cpu_relax();
 		cli();

@@ -30,16 +30,26 @@
 
 /*
  * Every CPU of ours has a top level of its own; below it all share one tree. Ours (CPU 0's) is the
- * one that changes are made in. The alias hangs at alias_slot of whoever has it open.
+ * one that changes are made in.
  */
 static u64 *our_top;
 static u64 *tops[MAX_CPUS];
 static u32 nr_tops;
-static u64 alias_entry;
 static u64 firmware_cr3;
 static u32 top_level;
-static u32 alias_slot;
-static u64 alias_block; /* physical start of what the alias covers */
+
+/*
+ * The address space for writing text: what a CPU has below text_poke_mm_addr while its top level
+ * holds the entry text_poke_mm, and no CPU has otherwise.
+ *
+ * In Linux it is an address space of its own, because there the top level is the process's and is
+ * shared by its threads: only another CR3 is private to the CPU that patches. Here each CPU has a
+ * top level to itself, so one entry makes and unmakes the same: the writable view exists on this
+ * CPU, between opening and closing. What it saves is a CR3 load for opening, and the misses after.
+ */
+static u64 text_poke_mm;
+static u64 text_poke_mm_addr;
+static u64 text_poke_mm_block; /* the address whose alias text_poke_mm_addr is */
 static u64 nx; /* PTE_NX, or 0 where the bit is reserved */
 static bool active;
 
@@ -54,6 +64,11 @@ static u32 level_shift(u32 level)
 static u64 *entry_of(u64 *table, u64 address, u32 level)
 {
 	return &table[address >> level_shift(level) & (NR_ENTRIES - 1)];
+}
+
+static u32 alias_slot(void)
+{
+	return text_poke_mm_addr >> level_shift(top_level) & (NR_ENTRIES - 1);
 }
 
 static u64 *table_of(u64 entry)
@@ -169,7 +184,7 @@ static void follow_firmware(void)
 	u32 i;
 
 	for (i = 0; i < NR_ENTRIES; i++) {
-		if (i != alias_slot && !is_private(our_top[i]) && our_top[i] != theirs[i])
+		if (i != alias_slot() && !is_private(our_top[i]) && our_top[i] != theirs[i])
 			set_top(i, theirs[i]);
 	}
 }
@@ -184,18 +199,42 @@ static void share_top(u64 address)
 		tops[cpu][i] = our_top[i];
 }
 
+static bool is_free(u32 slot)
+{
+	return !(our_top[slot] & PTE_PRESENT);
+}
+
+/* How many free slots there are up to @last; with @nth, *ret is the one that so many come before */
+static u32 count_free(u32 first, u32 last, u32 nth, u32 *ret)
+{
+	u32 i, nr = 0;
+
+	for (i = first; i <= last; i++) {
+		if (is_free(i) && nr++ == nth)
+			*ret = i;
+	}
+	return nr;
+}
+
+/*
+ * Another slot in each boot, so that a stray pointer of one run does not find the alias of the
+ * next. In the lower half, whose addresses need no sign extension; and there in the upper half
+ * first, where no device is that firmware could still want to map.
+ */
 static int choose_alias_slot(void)
 {
-	u32 i;
+	u32 first = NR_ENTRIES / 4, last = NR_ENTRIES / 2 - 1, slot = 0, nr;
 
-	/* The lower half only: its addresses need no sign extension. */
-	for (i = NR_ENTRIES / 2 - 1; i > 0; i--) {
-		if (!(our_top[i] & PTE_PRESENT)) {
-			alias_slot = i;
-			return 0;
-		}
+	nr = count_free(first, last, 0, &slot);
+	if (!nr) {
+		first = 1;
+		nr = count_free(first, last, 0, &slot);
 	}
-	return -ERR_UNSUPPORTED;
+	if (!nr)
+		return -ERR_UNSUPPORTED;
+	count_free(first, last, (u32)(rdtsc() * 0x9E3779B97F4A7C15 >> 32) % nr, &slot);
+	text_poke_mm_addr = (u64)slot << level_shift(top_level);
+	return 0;
 }
 
 int paging_init(const void *near)
@@ -211,7 +250,7 @@ int paging_init(const void *near)
 	memcpy(our_top, table_of(firmware_cr3), PAGE_BYTES);
 	tops[0] = our_top;
 	nr_tops = 1;
-	alias_block = (u64)near & ~((1ull << level_shift(top_level)) - 1);
+	text_poke_mm_block = (u64)near & ~((1ull << level_shift(top_level)) - 1);
 	return choose_alias_slot();
 }
 
@@ -274,12 +313,12 @@ void paging_drop_tops(void)
 void paging_alias_show(u64 *top)
 {
 	/* Entries that are not present are never cached, so there is nothing to flush. */
-	*(volatile u64 *)&top[alias_slot] = alias_entry;
+	*(volatile u64 *)&top[alias_slot()] = text_poke_mm;
 }
 
 void paging_alias_hide(u64 *top)
 {
-	*(volatile u64 *)&top[alias_slot] = 0;
+	*(volatile u64 *)&top[alias_slot()] = 0;
 	write_cr3((u64)top);
 }
 
@@ -348,11 +387,12 @@ int paging_alias(const void *start, size_t nr_pages)
 {
 	u64 block_bytes = 1ull << level_shift(top_level);
 	u64 address = (u64)start;
-	u64 *from, *to, *slot = &our_top[alias_slot];
+	u64 *from, *to, *slot = &our_top[alias_slot()];
 
-	if (address < alias_block || address + nr_pages * PAGE_BYTES > alias_block + block_bytes)
+	if (address < text_poke_mm_block ||
+	    address + nr_pages * PAGE_BYTES > text_poke_mm_block + block_bytes)
 		return -ERR_RANGE;
-	*slot = alias_entry;
+	*slot = text_poke_mm;
 	for (; nr_pages; nr_pages--, address += PAGE_BYTES) {
 		from = walk(our_top, address, 1);
 		to = walk(our_top, address + (u64)paging_alias_delta(), 1);
@@ -361,14 +401,14 @@ int paging_alias(const void *start, size_t nr_pages)
 		*to = (*from & ~(PTE_GLOBAL | PTE_USER)) | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY |
 		      nx;
 	}
-	alias_entry = *slot;
+	text_poke_mm = *slot;
 	*slot = 0;
 	return nr_pages ? -ERR_NOMEM : 0;
 }
 
 ptrdiff_t paging_alias_delta(void)
 {
-	return (ptrdiff_t)((u64)alias_slot << level_shift(top_level)) - (ptrdiff_t)alias_block;
+	return (ptrdiff_t)(text_poke_mm_addr - text_poke_mm_block);
 }
 
 u32 paging_levels(void)

@@ -32,16 +32,17 @@ enum ap_state {
 struct catch_frame;
 
 struct percpu {
-	/* Offsets 0, 8 and 16 are known to asm. */
+	/* Offsets 0, 8, 16 and 24 are known to asm. */
 	u32 cpu;
 	u32 apic_id;
 	struct percpu *self;
-	u64 nr_nmi;
+	u64 nr_nmi; /* that nobody of ours has sent */
+	u32 nmi_wanted; /* one of ours is on its way */
 
 	volatile u32 *apic; /* registers of the local APIC; NULL = x2APIC, by MSR */
 	bool apic_sending; /* an interrupt may still be on its way out */
 	struct catch_frame *catch;
-	struct machine_fault fault; /* the last one that this CPU took */
+	struct machine_fault fault; /* the one that nothing could catch */
 	u64 alias_flags; /* RFLAGS before text_alias_open() */
 	bool alias_open;
 	bool fatal; /* a second fatal trap must not print again */
@@ -54,6 +55,7 @@ struct percpu {
 	bool given; /* has a procedure whose end nobody has waited for; boot CPU only */
 
 	u32 sync_ack __attribute__((aligned(FALSE_SHARING_BYTES)));
+	u64 nr_syncs; /* answered; on the line that the answer has to write anyway */
 
 	/* The mailbox: boot CPU writes request, fn and arg; this CPU writes done, result, state. */
 	u32 request __attribute__((aligned(FALSE_SHARING_BYTES)));
@@ -69,6 +71,7 @@ struct percpu {
 _Static_assert(offsetof(struct percpu, cpu) == 0, "machine_this_cpu() reads %gs:0");
 _Static_assert(offsetof(struct percpu, self) == 8, "this_percpu() reads %gs:8");
 _Static_assert(offsetof(struct percpu, nr_nmi) == 16, "vectors.S counts NMIs at %gs:16");
+_Static_assert(offsetof(struct percpu, nmi_wanted) == 24, "vectors.S takes it at %gs:24");
 
 extern struct percpu boot_percpu;
 

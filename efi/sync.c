@@ -11,8 +11,8 @@
 
 #include "apic.h"
 #include "atomic.h"
+#include "fault.h"
 #include "percpu.h"
-#include "sync.h"
 #include "x86.h"
 
 #define SYNC_TIMEOUT_NS (5 * NSEC_PER_SEC)
@@ -28,28 +28,49 @@ static struct {
 	u32 sequence;
 } request __attribute__((aligned(FALSE_SHARING_BYTES)));
 
-static bool has_serialize __attribute__((aligned(FALSE_SHARING_BYTES)));
+static enum sync_core in_force __attribute__((aligned(FALSE_SHARING_BYTES)));
 
 /* Called by vectors.S. */
 void sync_interrupt(void);
 
-void sync_init(void)
+static bool has_serialize(void)
 {
-	if (cpuid(0, 0).eax >= 7)
-		has_serialize = cpuid(7, 0).edx & CPUID_7_EDX_SERIALIZE;
+	return cpuid(0, 0).eax >= 7 && cpuid(7, 0).edx & CPUID_7_EDX_SERIALIZE;
 }
 
-const char *sync_instruction(void)
+int machine_sync_core_select(enum sync_core how)
 {
-	return has_serialize ? "serialize" : "iret";
+	if (how == SYNC_CORE_AUTO)
+		how = has_serialize() ? SYNC_CORE_SERIALIZE : SYNC_CORE_IRET;
+	if (how == SYNC_CORE_SERIALIZE && !has_serialize())
+		return -ERR_UNSUPPORTED;
+	/* The other CPUs read it after A1, so R1 of the next round shows it to them. */
+	store_relaxed(&in_force, how);
+	return 0;
 }
 
+enum sync_core machine_sync_core(void)
+{
+	return in_force;
+}
+
+/* Compared one by one: a jump table would be data on the way, and a call a way out. */
 static force_inline void sync_core(void)
 {
-	if (has_serialize)
+	switch (load_relaxed(&in_force)) {
+	case SYNC_CORE_SERIALIZE:
 		serialize();
-	else
+		return;
+	case SYNC_CORE_MOV_CR2:
+		/* No #PF can come in between: interrupts are off, or this is no trap handler. */
+		write_cr2(read_cr2());
+		return;
+	case SYNC_CORE_CPUID:
+		cpuid(0, 0);
+		return;
+	default:
 		iret_to_self();
+	}
 }
 
 noinstr void sync_interrupt(void)
@@ -61,10 +82,18 @@ noinstr void sync_interrupt(void)
 	 */
 	u32 sequence = load_acquire(&request.sequence);
 
+	if (fault(ACK_EARLY))
+		store_release(&pc->sync_ack, sequence);
 	sync_core();
+	pc->nr_syncs++;
 	/* R2: pairs with A2. Stored before serialising, it would promise what has not happened. */
 	store_release(&pc->sync_ack, sequence);
 	apic_eoi(pc);
+}
+
+u64 machine_syncs_answered(u32 cpu)
+{
+	return cpu < machine_nr_cpus() ? load_relaxed(&percpu_of(cpu)->nr_syncs) : 0;
 }
 
 /*

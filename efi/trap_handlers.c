@@ -48,6 +48,7 @@ static struct machine_fault describe(const struct trap_regs *regs)
 		.cpu = this_percpu()->cpu,
 		.ip = regs->ip,
 		.error_code = regs->error_code,
+		.regs = *regs,
 	};
 
 	if (regs->vector == TRAP_PF)
@@ -72,6 +73,13 @@ static void unwind(struct trap_regs *regs, const struct catch_frame *frame)
 	regs->ip = (u64)catch_landing;
 }
 
+/* Into the frame's own place: an NMI that probes may come before the report is read. */
+static void report(const struct catch_frame *frame, const struct machine_fault *fault)
+{
+	if (frame->ret_fault)
+		*frame->ret_fault = *fault;
+}
+
 static bool is_catchable(u64 vector)
 {
 	/* After these two the interrupted context is not to be trusted (SDM vol. 3, table 6-1). */
@@ -85,15 +93,15 @@ static void trap_end_procedure(struct trap_regs *regs)
 
 	if (pc->catch && is_catchable(regs->vector)) {
 		fault = describe(regs);
-		pc->fault = fault;
+		report(pc->catch, &fault);
 		unwind(regs, pc->catch);
 		return;
 	}
 	if (pc->fatal)
 		fatal_again();
 	pc->fatal = true;
-	fault = describe(regs);
-	fatal_trap(&fault, regs);
+	pc->fault = describe(regs);
+	fatal_trap(&pc->fault, regs);
 }
 
 /* The boot CPU gave up on this one: leave the procedure, whatever it is doing. */
@@ -101,14 +109,16 @@ static void trap_abort(struct trap_regs *regs)
 {
 	struct percpu *pc = this_percpu();
 	struct catch_frame *frame = pc->catch;
+	struct machine_fault fault = {
+		.vector = VECTOR_ABORT, .cpu = pc->cpu, .ip = regs->ip, .regs = *regs
+	};
 
 	apic_eoi(pc);
 	if (!frame)
 		return;
-	pc->fault =
-		(struct machine_fault){ .vector = VECTOR_ABORT, .cpu = pc->cpu, .ip = regs->ip };
 	while (frame->outer)
 		frame = frame->outer;
+	report(frame, &fault);
 	unwind(regs, frame);
 }
 
@@ -151,7 +161,11 @@ noinstr void wake_interrupt(void)
 int machine_probe(cpu_fn fn, void *arg, struct machine_fault *ret_fault)
 {
 	struct percpu *pc = this_percpu();
-	struct catch_frame frame = { .outer = pc->catch, .alias_open = pc->alias_open };
+	struct catch_frame frame = {
+		.outer = pc->catch,
+		.ret_fault = ret_fault,
+		.alias_open = pc->alias_open,
+	};
 	int trapped;
 
 	pc->catch = &frame;
@@ -162,7 +176,5 @@ int machine_probe(cpu_fn fn, void *arg, struct machine_fault *ret_fault)
 	/* A procedure that opened the alias and trapped would leave all text writable. */
 	if (pc->alias_open && !frame.alias_open)
 		text_alias_close();
-	if (ret_fault)
-		*ret_fault = pc->fault;
 	return -ERR_FAULT;
 }

@@ -10,7 +10,8 @@
  */
 	.section .noinstr.text, "ax", @progbits
 
-	.globl vector_stubs, vector_breakpoint, vector_nmi, vector_sync, vector_wake
+	.globl vector_stubs, vector_breakpoint, vector_nmi, vector_sync, vector_wake, \
+		vector_interrupt
 
 /* The order of struct trap_regs, from its end. */
 .macro push_trap_regs
@@ -121,10 +122,32 @@ vector_breakpoint:
 	pop_trap_regs
 	iretq
 
-/* NMI: counted, nothing else. IRETQ opens NMIs again, so nothing here may trap. */
+/*
+ * NMI. One that nobody of ours has sent is counted, and nothing else: it may have hit firmware's
+ * code in the moment when GS is not ours.
+ *
+ * One of ours runs a procedure that may trap, and the IRETQ of that trap opens NMIs again while the
+ * procedure is still running. So there is nothing here that a second NMI could spoil: its frame and
+ * its registers go on the stack below the first one's (the gate has no stack of its own, which
+ * would begin at its top each time), and whose it is was asked and answered by one XCHG before
+ * anything could trap. Each one on the stack is one that was sent after the one above had begun.
+ */
 	.balign	16
 vector_nmi:
+	pushq	%rax
+	xorl	%eax, %eax
+	xchgl	%eax, %gs:24
+	testl	%eax, %eax
+	popq	%rax
+	jnz	nmi_ours
 	incq	%gs:16
+	iretq
+
+nmi_ours:
+	push_scratch
+	cld
+	call	nmi_interrupt
+	pop_scratch
 	iretq
 
 /* The sync. Its latency is a figure we publish, so it saves no more than it must. */
@@ -141,6 +164,14 @@ vector_wake:
 	push_scratch
 	cld
 	call	wake_interrupt
+	pop_scratch
+	iretq
+
+	.balign	16
+vector_interrupt:
+	push_scratch
+	cld
+	call	fixed_interrupt
 	pop_scratch
 	iretq
 

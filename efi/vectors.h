@@ -10,5 +10,6 @@ extern const char vector_breakpoint[];
 extern const char vector_nmi[];
 extern const char vector_sync[];
 extern const char vector_wake[];
+extern const char vector_interrupt[];
 
 #endif

@@ -9,6 +9,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -173,6 +174,8 @@ int cpus_setup(const char **ret_reason)
 	}
 	nr_present = nr;
 	cpus[0].state = CPU_IDLE;
+	cpus[0].thread = pthread_self();
+	cpus[0].has_thread = true;
 	return pin_main(ret_reason);
 }
 
@@ -328,6 +331,11 @@ noinstr u32 machine_this_cpu(void)
 bool machine_cpu_lost(u32 cpu)
 {
 	return cpu < HOST_MAX_CPUS && load_relaxed(&cpus[cpu].lost);
+}
+
+int cpus_signal(u32 cpu, int signal)
+{
+	return cpus[cpu].has_thread && !pthread_kill(cpus[cpu].thread, signal) ? 0 : -ERR_INVAL;
 }
 
 u32 cpus_os_number(u32 cpu)

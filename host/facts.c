@@ -219,6 +219,7 @@ void machine_for_each_fact(void (*emit)(void *ctx, const char *key, const char *
 	fact(&sink, "env", "%s", machine_env());
 	fact(&sink, "alias_kind", "%s", alias_kind());
 	fact(&sink, "sync_kind", "%s", sync_kind());
+	fact(&sink, "sync_instruction", "%s", sync_core_name(machine_sync_core()));
 	fact(&sink, "image_text", "%p", (void *)_stext);
 	fact(&sink, "text_arena", "%p", (const void *)text_arena());
 }

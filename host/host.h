@@ -48,11 +48,15 @@ bool host_is_tcg(void);
 int cpus_setup(const char **ret_reason);
 u32 cpus_os_number(u32 cpu); /* the kernel's number of a CPU of ours */
 u32 cpus_nr_threads(void); /* threads not known to be gone, CPU 0 included */
+int cpus_signal(u32 cpu, int signal); /* -ERR_INVAL: its thread is gone */
 
 /* traps.c */
 int traps_setup(const char **ret_reason);
 int traps_setup_thread(void); /* a stack of its own for faults; per thread */
 void traps_leave_thread(void);
+
+/* interrupt.c */
+int interrupt_setup(const char **ret_reason);
 
 /* sync.c */
 void sync_setup(void);

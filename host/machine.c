@@ -58,6 +58,8 @@ int host_setup(const char **ret_reason)
 	if (!error)
 		error = traps_setup(ret_reason);
 	if (!error)
+		error = interrupt_setup(ret_reason);
+	if (!error)
 		error = near_setup(ret_reason);
 	if (!error)
 		error = text_setup(ret_reason);

@@ -13,13 +13,18 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "atomic.h"
+#include "fault.h"
 #include "host.h"
 #include "x86.h"
 
 #define SYNC_TIMEOUT_NS NSEC_PER_SEC
+#define CPUID_7_EDX_SERIALIZE (1u << 14)
 
 static bool available;
 static bool covers_caller;
+static u64 nr_rounds;
+static enum sync_core in_force = SYNC_CORE_IRET;
 
 static int membarrier(int command)
 {
@@ -44,6 +49,43 @@ void sync_setup(void)
 	available = known > 0 && known & MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE &&
 		    !membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE);
 	covers_caller = kernel_serialises_caller();
+	machine_sync_core_select(SYNC_CORE_AUTO);
+}
+
+static bool has_serialize(void)
+{
+	return cpuid(0, 0).eax >= 7 && cpuid(7, 0).edx & CPUID_7_EDX_SERIALIZE;
+}
+
+int machine_sync_core_select(enum sync_core how)
+{
+	if (how == SYNC_CORE_AUTO)
+		how = has_serialize() ? SYNC_CORE_SERIALIZE : SYNC_CORE_IRET;
+	if (how == SYNC_CORE_MOV_CR2 || (how == SYNC_CORE_SERIALIZE && !has_serialize()))
+		return -ERR_UNSUPPORTED;
+	in_force = how;
+	return 0;
+}
+
+enum sync_core machine_sync_core(void)
+{
+	return in_force;
+}
+
+static void sync_core(void)
+{
+	if (in_force == SYNC_CORE_SERIALIZE)
+		serialize();
+	else if (in_force == SYNC_CORE_CPUID)
+		cpuid(0, 0);
+	else
+		iret_to_self();
+}
+
+u64 machine_syncs_answered(u32 cpu)
+{
+	(void)cpu;
+	return load_relaxed(&nr_rounds);
 }
 
 bool sync_available(void)
@@ -75,15 +117,19 @@ int machine_sync_core_each_cpu(u32 *ret_cpu)
 {
 	/* With one thread the kernel returns at once and serialises nobody, us included. */
 	if (cpus_nr_threads() == 1) {
-		iret_to_self();
+		sync_core();
 		return 0;
 	}
+	store_relaxed(&nr_rounds, nr_rounds + 1);
+	/* The kernel's answer cannot be had early; no answer at all comes as early as can be. */
+	if (fault(ACK_EARLY))
+		return 0;
 	if (sync_others()) {
 		if (ret_cpu)
 			*ret_cpu = 1;
 		return -ERR_TIMEOUT;
 	}
 	if (!covers_caller)
-		iret_to_self();
+		sync_core();
 	return 0;
 }

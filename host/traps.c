@@ -70,43 +70,6 @@ static void __attribute__((noreturn)) die_of_fault(const struct machine_fault *f
 	host_die(line);
 }
 
-/* Ends the innermost probe of this thread. The trap is never returned from. */
-static void __attribute__((noreturn)) leave_by_fault(const ucontext_t *context)
-{
-	const greg_t *gregs = context->uc_mcontext.gregs;
-	struct catch_frame *frame = host_thread.catch;
-	struct machine_fault fault = {
-		.vector = (u32)gregs[REG_TRAPNO],
-		.cpu = host_thread.cpu,
-		.ip = (u64)gregs[REG_RIP],
-		.error_code = (u64)gregs[REG_ERR],
-	};
-
-	if (fault.vector == TRAP_PF)
-		fault.addr = (u64)gregs[REG_CR2];
-	if (fault.vector == TRAP_BP)
-		fault.ip -= 1;
-	if (!frame)
-		die_of_fault(&fault);
-	host_thread.catch = frame->outer;
-	frame->fault = fault;
-	siglongjmp(frame->landing, 1);
-}
-
-/* Positive codes come from the kernel; the others are somebody's kill(), and no trap of ours. */
-static noinstr void require_trap(const siginfo_t *info)
-{
-	if (info->si_code <= 0)
-		host_die("ended by a fault signal that another process or thread sent");
-}
-
-static void on_fault(int signal, siginfo_t *info, void *context)
-{
-	(void)signal;
-	require_trap(info);
-	leave_by_fault(context);
-}
-
 static noinstr void regs_from_context(struct trap_regs *regs, const greg_t *g)
 {
 	u64 selectors = (u64)g[REG_CSGSFS]; /* CS, GS, FS, SS: 16 bits each, from the lowest */
@@ -127,14 +90,52 @@ static noinstr void regs_from_context(struct trap_regs *regs, const greg_t *g)
 		.dx = (u64)g[REG_RDX],
 		.si = (u64)g[REG_RSI],
 		.di = (u64)g[REG_RDI],
-		.vector = TRAP_BP,
-		.error_code = 0,
+		.vector = (u64)g[REG_TRAPNO],
+		.error_code = (u64)g[REG_ERR],
 		.ip = (u64)g[REG_RIP],
 		.cs = selectors & 0xffff,
 		.flags = (u64)g[REG_EFL],
 		.sp = (u64)g[REG_RSP],
 		.ss = selectors >> 48,
 	};
+}
+
+/* Ends the innermost probe of this thread. The trap is never returned from. */
+static void __attribute__((noreturn)) leave_by_fault(const ucontext_t *context)
+{
+	const greg_t *gregs = context->uc_mcontext.gregs;
+	struct catch_frame *frame = host_thread.catch;
+	struct machine_fault fault = {
+		.vector = (u32)gregs[REG_TRAPNO],
+		.cpu = host_thread.cpu,
+		.ip = (u64)gregs[REG_RIP],
+		.error_code = (u64)gregs[REG_ERR],
+	};
+
+	if (fault.vector == TRAP_PF)
+		fault.addr = (u64)gregs[REG_CR2];
+	if (fault.vector == TRAP_BP)
+		fault.ip -= 1;
+	regs_from_context(&fault.regs, gregs);
+	if (!frame)
+		die_of_fault(&fault);
+	host_thread.catch = frame->outer;
+	frame->fault = fault;
+	siglongjmp(frame->landing, 1);
+}
+
+/* Positive codes come from the kernel; the others are somebody's kill(), and no trap of ours. */
+static noinstr void require_trap(const siginfo_t *info)
+{
+	if (info->si_code <= 0)
+		host_die("ended by a fault signal that another process or thread sent");
+}
+
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+	(void)signal;
+	require_trap(info);
+	leave_by_fault(context);
 }
 
 /* Selectors stay: a hook has no reason to change them, and a wrong one would kill the process. */

@@ -156,28 +156,43 @@ enum sync_core {
 	NR_SYNC_CORES,
 };
 
+/* sync_core_name() - the word of --serialize and of machine.csv */
+static inline const char *sync_core_name(enum sync_core how)
+{
+	static const char *const names[NR_SYNC_CORES] = {
+		[SYNC_CORE_AUTO] = "auto",   [SYNC_CORE_SERIALIZE] = "serialize",
+		[SYNC_CORE_IRET] = "iret",   [SYNC_CORE_MOV_CR2] = "mov-cr2",
+		[SYNC_CORE_CPUID] = "cpuid",
+	};
+
+	return names[how];
+}
+
 /**
  * machine_sync_core_select() - what every CPU of ours executes in a sync from now on
  *
- * Where the kernel serialises the other CPUs (host), it is what the caller executes.
+ * Where the kernel serialises the CPUs (host), it is what the caller executes when it is alone.
  * Context: boot CPU, no sync under way. Return: 0; -ERR_UNSUPPORTED when this machine has not got
  * it, and nothing changes.
  */
 int machine_sync_core_select(enum sync_core how);
 
-/* machine_sync_core() - the one in force, never AUTO; sync_core_name(): "serialize", "mov-cr2" */
+/* machine_sync_core() - the one in force, never AUTO */
 enum sync_core machine_sync_core(void);
-const char *sync_core_name(enum sync_core how);
 
 /**
  * machine_syncs_answered() - how many syncs @cpu has serialised for another CPU, since start
  *
  * Counted by the CPU that answers, so it proves that each was reached, and how often. Without
  * MACHINE_CAP_RING0 the kernel does that unseen, and this is the number of rounds asked for.
+ * Context: any CPU of ours; exact once the round has returned.
  */
 u64 machine_syncs_answered(u32 cpu);
 
-/* What machine_interrupt() sends. On the host both are signals, and neither can be masked. */
+/*
+ * What machine_interrupt() sends. On the host both are signals, and neither can be held back: they
+ * nest into each other at any time.
+ */
 enum machine_interrupt {
 	MACHINE_INTERRUPT_FIXED, /* held back while the target has interrupts off */
 	MACHINE_INTERRUPT_NMI, /* lands anywhere, also inside the #BP handler */
@@ -186,23 +201,26 @@ enum machine_interrupt {
 /**
  * interrupt_fn - what an interrupt that was sent runs on its target
  *
- * Runs on the stack of what it interrupted. It may run patched sites and so trap; it may not call
- * anything that its own CPU could be in the middle of. Another NMI may nest into it after a trap.
+ * Runs on the stack of what it interrupted. It may run patched sites and so trap, and probe; it may
+ * not call anything else that its own CPU could be in the middle of, nor wait for another CPU: a
+ * sync of this one has to wait for it. Another NMI may nest into it after a trap.
  */
 typedef void (*interrupt_fn)(void *arg);
 
 /**
  * machine_on_interrupt() - what both kinds run from now on; NULL = nothing
  *
- * Context: boot CPU, none under way. Return: 0, or -ERR_UNSUPPORTED where none can be sent.
+ * Context: boot CPU, none under way, or the same CPUs' are still running the @fn that NULL ends.
+ * Return: 0, or -ERR_UNSUPPORTED where none can be sent.
  */
 int machine_on_interrupt(interrupt_fn fn, void *arg);
 
 /**
  * machine_interrupt() - interrupt another CPU; does not wait
  *
- * Context: any CPU of ours, interrupts on. Two that meet may become one.
- * Return: 0; -ERR_INVAL for this CPU or none of ours; -ERR_UNSUPPORTED.
+ * Context: any CPU of ours, interrupts on, not from an interrupt. Two that meet may become one; one
+ * that is sent after the other's @fn has begun is never lost.
+ * Return: 0; -ERR_INVAL for this CPU, a lost one or none of ours; -ERR_UNSUPPORTED.
  */
 int machine_interrupt(u32 cpu, enum machine_interrupt kind);
 

@@ -16,7 +16,8 @@ struct cpuid_regs {
 	u32 eax, ebx, ecx, edx;
 };
 
-static inline struct cpuid_regs cpuid(u32 leaf, u32 subleaf)
+/* Serialising too; a hypervisor takes every one for itself, which costs microseconds. */
+static force_inline struct cpuid_regs cpuid(u32 leaf, u32 subleaf)
 {
 	struct cpuid_regs r;
 
@@ -137,6 +138,15 @@ static force_inline u64 read_cr2(void)
 
 	__asm__ volatile("mov %%cr2, %0" : "=r"(v) : : "memory");
 	return v;
+}
+
+/*
+ * Serialising like every MOV to a control register but CR8 (Intel SDM vol. 3, "Serializing
+ * Instructions"; AMD APM vol. 2, 7.6.4), and without a further effect: CR2 only reports.
+ */
+static force_inline void write_cr2(u64 v)
+{
+	__asm__ volatile("mov %0, %%cr2" : : "r"(v) : "memory");
 }
 
 static force_inline u64 read_cr3(void)

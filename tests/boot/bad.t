@@ -33,6 +33,10 @@ refused cut "an options file that is cut off" 'smpoke\.cfg:1: cut off'
 make_stick cpus99 '--cpus 99\n'
 refused cpus99 "99 CPUs" '99.*this machine has 1$'
 
+make_stick serialize '--serialize serialize\n'
+refused serialize "an instruction that this CPU has not got" \
+	'--serialize serialize: this machine has not got it$'
+
 make_stick full '--quick --suite check\n'
 free=$(mdir -i "$boot_dir/full.img" :: | sed -n 's/ //g; s/bytesfree//p')
 truncate -s $((free - 65536)) "$boot_dir/filling"

@@ -31,7 +31,7 @@ bad() {
 	fi
 }
 
-usage=2 medium=3
+usage=2 medium=3 machine=4
 bad "an unknown option" $usage '--quikc.*--quick' --quikc
 bad "an unknown option among good ones" $usage '--fast' --quick --fast --cpus 1
 bad "a word that is no option" $usage 'quick' quick
@@ -44,6 +44,9 @@ bad "an unknown suite among good ones" $usage 'nosuch' --suite check,nosuch
 bad "a batch too large" $usage '257' --batch 1,257
 bad "a batch of none" $usage '--batch' --batch 0
 bad "an end that there is not" $usage 'poweroff' --then sleep
+bad "an instruction that does not serialise" $usage 'lfence.*mov-cr2' --serialize lfence
+bad "an instruction that this machine has not got" $machine 'mov-cr2: this machine has not got it' \
+	--serialize mov-cr2
 bad "a seed that does not fit" $usage '--seed' --seed 99999999999999999999999
 
 bad "a folder that cannot be made" $medium 'missing/deep' --quick --out missing/deep

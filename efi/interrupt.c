@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Interrupts that one CPU of ours sends another: they run a procedure, wherever they land.
+ */
+#include "machine.h"
+
+#include "apic.h"
+#include "atomic.h"
+#include "percpu.h"
+
+static interrupt_fn on_interrupt;
+static void *on_interrupt_arg;
+
+/* Called by vectors.S. */
+void fixed_interrupt(void);
+void nmi_interrupt(void);
+
+int machine_on_interrupt(interrupt_fn fn, void *arg)
+{
+	/* The argument stays for those that are still running the old procedure. */
+	if (fn)
+		on_interrupt_arg = arg;
+	/* R-int: the argument, and what it points at, go first. Pairs with A-int. */
+	store_release(&on_interrupt, fn);
+	return 0;
+}
+
+static force_inline void run_procedure(void)
+{
+	/* A-int: pairs with R-int. */
+	interrupt_fn fn = load_acquire(&on_interrupt);
+
+	if (fn)
+		fn(on_interrupt_arg);
+}
+
+/*
+ * The EOI comes first: a trap that ends the procedure does not come back here, and without an EOI
+ * this CPU would never take a sync again. Interrupts are off, so no second one can nest.
+ */
+noinstr void fixed_interrupt(void)
+{
+	apic_eoi(this_percpu());
+	run_procedure();
+}
+
+/* NMIs have no EOI, and no IRET may be executed before the handler's own: it would open NMIs. */
+noinstr void nmi_interrupt(void)
+{
+	run_procedure();
+}
+
+int machine_interrupt(u32 cpu, enum machine_interrupt kind)
+{
+	struct percpu *pc;
+
+	if (cpu == machine_this_cpu() || cpu >= machine_nr_cpus() || machine_cpu_lost(cpu))
+		return -ERR_INVAL;
+	pc = percpu_of(cpu);
+	if (kind == MACHINE_INTERRUPT_FIXED)
+		apic_send(pc->apic_id, VECTOR_INTERRUPT);
+	/* Only who changes the word sends: each NMI of ours finds the word that is its own. */
+	else if (raw_atomic_try_cmpxchg(&pc->nmi_wanted, false, true))
+		apic_send(pc->apic_id, APIC_NMI);
+	return 0;
+}
