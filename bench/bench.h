@@ -71,6 +71,7 @@ extern const struct suite *const suites[];
 
 extern const struct suite suite_check;
 extern const struct suite suite_forms;
+extern const struct suite suite_interfere;
 extern const struct suite suite_lock;
 extern const struct suite suite_poke;
 

@@ -2,5 +2,5 @@
 #include "bench.h"
 
 const struct suite *const suites[] = {
-	&suite_check, &suite_forms, &suite_lock, &suite_poke, NULL,
+	&suite_check, &suite_forms, &suite_lock, &suite_poke, &suite_interfere, NULL,
 };

@@ -26,17 +26,20 @@ static void check_quiet_pass(struct victim *me, u64 epoch, const struct tokens *
 static void run_pass(struct victim *me, const struct victims *v)
 {
 	struct tokens before = me->tokens, ran;
-	u64 stale = text_poke_traps(me->cpu).nr_stale;
+	u64 stale;
 	/* A3: pairs with R3. Without it a pass could count as begun after a batch it overlapped. */
 	u64 epoch = load_acquire(&v->epoch);
 
+	/* Both looks between the two at the epoch: an interrupt outside may trap in a batch. */
+	stale = text_poke_traps(me->cpu).nr_stale;
 	v->run(&me->tokens);
 	ran.old = me->tokens.old - before.old;
 	ran.new = me->tokens.new - before.new;
+	stale = text_poke_traps(me->cpu).nr_stale - stale;
 	if (ran.old + ran.new != v->nr_sites)
 		me->nr_torn++;
 	if (!(epoch & EPOCH_BUSY) && load_acquire(&v->epoch) == epoch)
-		check_quiet_pass(me, epoch, &ran, text_poke_traps(me->cpu).nr_stale - stale);
+		check_quiet_pass(me, epoch, &ran, stale);
 	store_release(&me->nr_passes, me->nr_passes + 1);
 }
 

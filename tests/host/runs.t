@@ -15,7 +15,7 @@ smpoke=$B/host/smpoke
 out=$B/host-test
 rm -rf "$out"
 mkdir -p "$out"
-all=check,forms,lock,poke
+all=check,forms,lock,poke,interfere
 sizes=1,2,4,8,16,32,64,128,256
 
 # run NAME OPTION...: a run of its own; $run is its folder

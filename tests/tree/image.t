@@ -64,11 +64,12 @@ equal "no vector register is used, which a trap would not save" \
 
 # ---- The path of #BP ----
 
-# Ways out that are meant: the hook,
+# Ways out that are meant: the hooks of #BP and of interrupts,
 # and the ends of a trap that is not ours, which do not come back to the patched code.
 check "UEFI: nothing in .noinstr.text can be patched, and nothing leaves it" \
 	tests/tree/check-noinstr "$B/smpoke.so" 'trap_breakpoint>*' \
-	'trap_breakpoint>trap_end_procedure' 'trap_common>trap_handle'
+	'trap_breakpoint>trap_end_procedure' 'trap_common>trap_handle' \
+	'fixed_interrupt>*' 'nmi_interrupt>*'
 check "host: nothing in .noinstr.text can be patched, and nothing leaves it" \
 	tests/tree/check-noinstr "$B/host/smpoke" 'on_trap>*' \
 	'on_trap>leave_by_fault' 'require_trap>host_die' 'on_trap>host_die'
