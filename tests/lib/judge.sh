@@ -18,8 +18,8 @@ judge_expected() {
 			for (i = 2; i <= nr; i++)
 				if (marks[i] == skip)
 					may_skip = "+"
-			# What is skipped was never set up, so it does not know its sites.
-			nr = split(may_skip ? 0 : $3 == "batch" ? batches : $3, sites, ",")
+			# What is skipped was never set up, so it knows no sites but those it was asked for.
+			nr = split($3 == "batch" ? batches : may_skip ? 0 : $3, sites, ",")
 			for (v = 6; v <= NF; v++)
 				for (i = 1; i <= nr; i++)
 					print $1 "," $2 "," $v "," sites[i] "," $4 "," \

@@ -70,8 +70,8 @@ SELECT 'more or less than three syncs: ' || name FROM f JOIN ok USING (row) WHER
 	suite = 'poke' AND variant = 'syncs' AND (f.min <> 3 OR f.max <> 3);
 SELECT 'no floor: poke ' || variant || ' sites=' || sites FROM ok WHERE suite = 'poke' AND
 	variant IN ('total', 'process') AND floor = '';
-SELECT 'victims alone cannot pass: ' || name FROM f JOIN ok USING (row), p WHERE
-	variant = 'passes' AND ((p.cpus = '1' AND f.max <> 0) OR (p.cpus <> '1' AND f.max = 0));
+SELECT 'victims alone cannot pass: ' || name FROM f JOIN ok USING (row) WHERE
+	variant = 'passes' AND (ok.cpus = '1') <> (f.max = 0);
 SELECT 'nobody trapped in any batch: forms' FROM p WHERE p.cpus <> '1' AND
 	EXISTS (SELECT 1 FROM ok WHERE suite = 'forms') AND
 	NOT EXISTS (SELECT 1 FROM f JOIN ok USING (row) WHERE variant = 'traps' AND f.max > 0);
