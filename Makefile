@@ -28,7 +28,8 @@ GNU_EFI_INC = /usr/include/efi
 GNU_EFI_LIB = $(dir $(firstword $(wildcard $(addsuffix /crt0-efi-x86_64.o, \
 	/usr/lib /usr/lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu/gnuefi /usr/lib64/gnuefi))))
 
-CORE = insn insn_nop int3 nops relocate smp_locks smp_text_poke text_map text_poke text_poke_queue
+CORE = insn insn_form insn_nop int3 nops relocate smp_locks smp_text_poke text_map text_poke \
+	text_poke_queue
 BENCH = assemble bench csv facts format main options options_file options_text region results \
 	runner screen stats suite_check suite_forms suite_interfere suite_lock suite_poke suites \
 	summary text toggle victim

@@ -2,15 +2,13 @@
 /*
  * The decoder wrapper: everything that core knows about an instruction comes through here.
  */
-#include "insn.h"
+#include "insn_form.h"
 
 #include <Zydis/Zydis.h>
 
 #include "mem.h"
 #include "nops.h"
 #include "smp_locks.h"
-
-#define OPERAND_SIZE_PREFIX_BYTE 0x66
 
 /* What an unprefixed instruction is, by its opcode; prefixed branches stay INSN_OTHER. */
 static enum insn_kind kind_of_opcode(const ZydisDecodedInstruction *zi)
@@ -108,7 +106,7 @@ static enum insn_special special_of(const ZydisDecodedInstruction *zi)
 	}
 }
 
-int insn_decode(struct insn *ret, const void *bytes, size_t max_bytes)
+int insn_decode_any(struct insn *ret, const u8 *bytes, size_t max_bytes)
 {
 	ZydisDecoder decoder;
 	ZydisDecodedInstruction zi;
@@ -133,6 +131,11 @@ int insn_decode(struct insn *ret, const void *bytes, size_t max_bytes)
 	find_rip_memory(ret, &zi);
 	ret->special = special_of(&zi);
 	return 0;
+}
+
+int insn_decode(struct insn *ret, const void *bytes, size_t max_bytes)
+{
+	return insn_form_decode(ret, bytes, max_bytes) ? 0 : insn_decode_any(ret, bytes, max_bytes);
 }
 
 const char *insn_kind_name(enum insn_kind kind)

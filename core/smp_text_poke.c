@@ -35,7 +35,7 @@ int text_poke_init(void)
 {
 	nr_refs = machine_nr_cpus_present();
 	text_poke_array_refs = machine_alloc(nr_refs * sizeof(*text_poke_array_refs));
-	if (!text_poke_array_refs || text_poke_queue_init())
+	if (!text_poke_array_refs)
 		return -ERR_NOMEM;
 	text_set_bp_hook(smp_text_poke_bp_hook);
 	return 0;

@@ -17,9 +17,6 @@ bool smp_text_poke_stopped(void);
 /* This CPU is inside the #BP path. */
 bool smp_text_poke_in_trap(void);
 
-/* text_poke_queue_init() - memory for the decoder's memory. Return: 0 or -ERR_NOMEM. */
-int text_poke_queue_init(void);
-
 /* text_mutex held, interrupts on, not in a trap, not stopped. Return: 0 or -ERR_REFUSED. */
 int text_poke_check_context(void);
 

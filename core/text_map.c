@@ -32,7 +32,7 @@ static size_t map_bytes(size_t text_bytes)
 	return sizeof(struct text_map) + (text_bytes + WORD_BITS - 1) / WORD_BITS * sizeof(u64);
 }
 
-static struct text_map *map_of(const u8 *addr, size_t len)
+struct text_map *text_map_of(const u8 *addr, size_t len)
 {
 	for (struct text_map *map = maps; map; map = map->next)
 		if (addr >= map->text && len <= map->bytes &&
@@ -140,34 +140,23 @@ void text_unregister(const void *text)
 		machine_free(map, map_bytes(map->bytes));
 }
 
-bool text_map_contains(const void *addr, size_t len)
+bool text_map_starts(const struct text_map *map, const u8 *addr)
 {
-	return map_of(addr, len);
-}
+	size_t i = addr - map->text;
 
-bool text_map_starts(const u8 *addr)
-{
-	const struct text_map *map = map_of(addr, 1);
-	size_t i;
-
-	if (!map || fault(SKIP_BOUNDARY_CHECK))
-		return map;
-	i = addr - map->text;
-	return map->starts[i / WORD_BITS] >> i % WORD_BITS & 1;
+	return fault(SKIP_BOUNDARY_CHECK) || map->starts[i / WORD_BITS] >> i % WORD_BITS & 1;
 }
 
 void text_map_rewritten(const u8 *addr, size_t len)
 {
-	struct text_map *map = map_of(addr, len);
+	struct text_map *map = text_map_of(addr, len);
 
 	if (map)
 		decode_range(map, addr - map->text, addr - map->text + len);
 }
 
-void text_map_one_insn(const u8 *addr, size_t len)
+void text_map_one_insn(struct text_map *map, const u8 *addr, size_t len)
 {
-	struct text_map *map = map_of(addr, len);
-
-	for (size_t i = 1; map && i < len; i++)
+	for (size_t i = 1; i < len; i++)
 		clear_start(map, addr - map->text + i);
 }

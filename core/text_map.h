@@ -7,16 +7,18 @@
 
 #include "types.h"
 
-/* text_map_contains() - true when [addr, addr + len) is registered text */
-bool text_map_contains(const void *addr, size_t len);
+struct text_map;
 
-/* text_map_starts() - true when an instruction begins at @addr; it is registered text */
-bool text_map_starts(const u8 *addr);
+/* text_map_of() - the registered text that holds [addr, addr + len), or NULL */
+struct text_map *text_map_of(const u8 *addr, size_t len);
+
+/* text_map_starts() - true when an instruction begins at @addr, which @map holds */
+bool text_map_starts(const struct text_map *map, const u8 *addr);
 
 /* text_map_rewritten() - other code stands in [addr, addr + len) now, and begins at @addr */
 void text_map_rewritten(const u8 *addr, size_t len);
 
 /* text_map_one_insn() - the site [addr, addr + len) is one instruction, whatever it was before */
-void text_map_one_insn(const u8 *addr, size_t len);
+void text_map_one_insn(struct text_map *map, const u8 *addr, size_t len);
 
 #endif

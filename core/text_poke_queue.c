@@ -20,7 +20,9 @@ struct candidate {
 	const u8 *opcode;
 	size_t len;
 	const u8 *emulate;
-	struct insn site, new, emulated;
+	struct text_map *map; /* of the text that holds the site */
+	struct insn site, new, own; /* own: of an emulate argument */
+	const struct insn *emulated;
 };
 
 static struct text_poke_refusal refusal;
@@ -73,52 +75,6 @@ int text_poke_check_context(void)
 	return 0;
 }
 
-/*
- * Decoding costs some hundred cycles, and a key that is flipped back and forth shows the same bytes
- * again and again. What an instruction is follows from its own bytes alone, so a slot that was
- * filled for exactly the bytes at hand is the answer. Under text_mutex.
- */
-#define DECODED_BITS 12 /* a batch of 256 in both forms, with room */
-
-struct decoded {
-	u64 key; /* the bytes, and how many in the highest; 0 = free */
-	struct insn insn;
-};
-
-/* Allocated, because a static array would be bytes in the image file. */
-static struct decoded *decoded;
-
-int text_poke_queue_init(void)
-{
-	decoded = machine_alloc(sizeof(*decoded) << DECODED_BITS);
-	return decoded ? 0 : -ERR_NOMEM;
-}
-
-static u64 decoded_key(const u8 *bytes, size_t len)
-{
-	u64 key = len;
-
-	for (size_t i = 0; i < JCC32_INSN_SIZE; i++)
-		key = key << 8 | (i < len ? bytes[i] : 0);
-	return key;
-}
-
-/* insn_decode() of at most @len bytes, len <= JCC32_INSN_SIZE. */
-static int decode(struct insn *ret, const u8 *bytes, size_t len)
-{
-	u64 key = decoded_key(bytes, len);
-	struct decoded *slot = &decoded[key * 0x9e3779b97f4a7c15ull >> (64 - DECODED_BITS)];
-	int err = 0;
-
-	if (slot->key != key) {
-		err = insn_decode(&slot->insn, bytes, len);
-		slot->key = err ? 0 : key;
-	}
-	if (!err)
-		*ret = slot->insn;
-	return err;
-}
-
 /* RET, JMP8 and JMP32 never fall through, so INT3s may fill the rest of a longer site. */
 static bool fills_site(const struct insn *insn, const u8 *bytes, size_t len)
 {
@@ -134,7 +90,7 @@ static bool fills_site(const struct insn *insn, const u8 *bytes, size_t len)
 	return true;
 }
 
-static int check_place(const struct candidate *c)
+static int check_place(struct candidate *c)
 {
 	s64 rel = (s64)c->addr - (s64)_stext;
 	size_t max = c->len >= 2 && c->opcode[0] == 0x0F && (c->opcode[1] & 0xF0) == 0x80
@@ -145,25 +101,26 @@ static int check_place(const struct candidate *c)
 		return refuse(TEXT_POKE_RULE_LENGTH, c->addr, c->opcode, c->len);
 	if (rel != (s32)rel)
 		return refuse(TEXT_POKE_RULE_REACH, c->addr, c->opcode, c->len);
-	if (!text_map_contains(c->addr, c->len))
+	c->map = text_map_of(c->addr, c->len);
+	if (!c->map)
 		return refuse(TEXT_POKE_RULE_TEXT, c->addr, c->opcode, c->len);
 	return 0;
 }
 
 static int check_site(struct candidate *c)
 {
-	if (decode(&c->site, c->addr, c->len))
+	if (insn_decode(&c->site, c->addr, c->len))
 		return refuse(TEXT_POKE_RULE_SITE_DECODE, c->addr, c->addr, c->len);
 	if (!fills_site(&c->site, c->addr, c->len))
 		return refuse(TEXT_POKE_RULE_SITE_LENGTH, c->addr, c->addr, c->len);
-	if (!text_map_starts(c->addr))
+	if (!text_map_starts(c->map, c->addr))
 		return refuse(TEXT_POKE_RULE_BOUNDARY, c->addr, c->addr, c->len);
 	return 0;
 }
 
 static int check_replacement(struct candidate *c)
 {
-	if (decode(&c->new, c->opcode, c->len))
+	if (insn_decode(&c->new, c->opcode, c->len))
 		return refuse(TEXT_POKE_RULE_NEW_DECODE, c->addr, c->opcode, c->len);
 	if (!fills_site(&c->new, c->opcode, c->len))
 		return refuse(TEXT_POKE_RULE_NEW_LENGTH, c->addr, c->opcode, c->len);
@@ -176,11 +133,11 @@ static int check_replacement(struct candidate *c)
  */
 static s64 emulated_disp(const struct candidate *c)
 {
-	if (!c->emulated.is_relative)
+	if (!c->emulated->is_relative)
 		return 0;
 	if (fault(WRONG_PADDED))
-		return c->emulated.rel;
-	return (s64)c->emulated.rel + c->emulated.len - (s64)c->len;
+		return c->emulated->rel;
+	return (s64)c->emulated->rel + c->emulated->len - (s64)c->len;
 }
 
 /*
@@ -192,19 +149,18 @@ static int refuse_emulation(const struct candidate *c)
 	if (!c->emulate)
 		return refuse(TEXT_POKE_RULE_EMULATE, c->addr, c->opcode, c->len);
 	return refuse(TEXT_POKE_RULE_EMULATE, c->addr, c->emulate,
-		      c->emulated.len ? c->emulated.len : 1);
+		      c->emulated->len ? c->emulated->len : 1);
 }
 
 static int check_emulation(struct candidate *c)
 {
-	if (!c->emulate)
-		c->emulated = c->new;
-	else if (insn_decode(&c->emulated, c->emulate, INSN_MAX_BYTES))
+	c->emulated = c->emulate ? &c->own : &c->new;
+	if (c->emulate && insn_decode(&c->own, c->emulate, INSN_MAX_BYTES))
 		return refuse_emulation(c);
-	if (c->emulated.kind == INSN_OTHER)
+	if (c->emulated->kind == INSN_OTHER)
 		return refuse_emulation(c);
 	/* A CALL pushes addr + 5, so its site must have five bytes. */
-	if (c->emulated.kind == INSN_CALL && c->len != CALL_INSN_SIZE)
+	if (c->emulated->kind == INSN_CALL && c->len != CALL_INSN_SIZE)
 		return refuse_emulation(c);
 	return emulated_disp(c) == (s32)emulated_disp(c) ? 0 : refuse_emulation(c);
 }
@@ -257,13 +213,15 @@ static void __smp_text_poke_batch_add(const struct candidate *c)
 	memset(tpl, 0, sizeof(*tpl));
 	tpl->rel_addr = (s32)(c->addr - (u8 *)_stext);
 	tpl->len = c->len;
-	tpl->opcode = emulated_opcode(&c->emulated);
+	tpl->opcode = emulated_opcode(c->emulated);
 	tpl->disp = (s32)emulated_disp(c);
 	if (c->len == JCC32_INSN_SIZE)
 		memcpy(tpl->text, c->opcode + 1, JCC32_INSN_SIZE - 1);
 	else
 		memcpy(tpl->text, c->opcode, c->len);
-	text_map_one_insn(c->addr, c->len);
+	/* Its padding, if it has any, is no place for another site any more. */
+	if (c->site.len < c->len)
+		text_map_one_insn(c->map, c->addr, c->len);
 	text_poke_array.nr_entries++;
 }
 

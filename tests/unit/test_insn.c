@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "insn.h"
+#include "insn_form.h"
 #include "nops.h"
 
 struct row {
@@ -277,6 +277,65 @@ static void an_error_leaves_the_result_alone(void **state)
 	assert_memory_equal(&insn, &before, sizeof(insn));
 }
 
+static bool same_insn(const struct insn *a, const struct insn *b)
+{
+	return a->len == b->len && a->kind == b->kind && a->condition == b->condition &&
+	       a->has_lock == b->has_lock && a->lock_offset == b->lock_offset &&
+	       a->is_relative == b->is_relative && a->is_rip_memory == b->is_rip_memory &&
+	       a->has_operand_size == b->has_operand_size && a->imm_offset == b->imm_offset &&
+	       a->imm_bytes == b->imm_bytes && a->disp_offset == b->disp_offset &&
+	       a->disp_bytes == b->disp_bytes && a->rel == b->rel && a->disp == b->disp &&
+	       a->special == b->special;
+}
+
+static void expect_same(const u8 *bytes, size_t max_bytes)
+{
+	struct insn quick, full;
+	bool same;
+
+	if (!insn_form_decode(&quick, bytes, max_bytes))
+		return;
+	same = !insn_decode_any(&full, bytes, max_bytes) && same_insn(&quick, &full);
+	if (!same)
+		print_error("%02x %02x %02x of %zu bytes\n", bytes[0], bytes[1], bytes[2],
+			    max_bytes);
+	assert_true(same);
+}
+
+/* Every pair of first bytes, with ever other bytes behind them, cut off everywhere. */
+static void the_quick_answer_is_the_decoders(void **state)
+{
+	u8 bytes[INSN_MAX_BYTES];
+
+	(void)state;
+	for (u32 pair = 0; pair < 0x10000; pair++) {
+		for (size_t i = 2; i < sizeof(bytes); i++)
+			bytes[i] = (u8)(pair * 31 + i * 67);
+		bytes[0] = (u8)(pair >> 8);
+		bytes[1] = (u8)pair;
+		for (size_t max = 0; max <= sizeof(bytes); max++)
+			expect_same(bytes, max);
+	}
+	for (size_t len = 1; len <= NOP_MAX_BYTES; len++)
+		expect_same(nop_bytes(len), len);
+}
+
+/* Or a batch would pay for the decoder, and nobody would notice. */
+static void the_forms_of_sites_are_answered_quickly(void **state)
+{
+	struct insn insn;
+	u32 nr = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (rows[i].kind == INSN_OTHER)
+			continue;
+		assert_true(insn_form_decode(&insn, rows[i].bytes, rows[i].len));
+		nr++;
+	}
+	assert_true(nr >= 14);
+}
+
 static void every_kind_has_a_name_of_its_own(void **state)
 {
 	(void)state;
@@ -295,6 +354,8 @@ int main(void)
 		cmocka_unit_test(bytes_that_end_too_early_are_told_from_wrong_ones),
 		cmocka_unit_test(what_is_no_instruction_is_corrupt),
 		cmocka_unit_test(an_error_leaves_the_result_alone),
+		cmocka_unit_test(the_quick_answer_is_the_decoders),
+		cmocka_unit_test(the_forms_of_sites_are_answered_quickly),
 		cmocka_unit_test(every_kind_has_a_name_of_its_own),
 	};
 

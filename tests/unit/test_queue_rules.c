@@ -212,36 +212,6 @@ static void every_rule_has_words_of_its_own(void **state)
 }
 
 /*
- * The queue remembers what it decoded. Thousands of good instructions, so that every slot of that
- * memory is taken, and then as many bad ones: whoever shares a slot must not get the answer of
- * the other.
- */
-static void what_was_decoded_before_never_answers_for_other_bytes(void **state)
-{
-	(void)state;
-	sim_put(0, nop5, 5);
-	for (u32 i = 0; i < 8192; i++) {
-		u8 jmp[] = { 0xE9, (u8)i, (u8)(i >> 8), 0, 0 };
-
-		assert_int_equal(smp_text_poke_batch_add(sim_text, jmp, 5, NULL), 0);
-		assert_int_equal(text_poke_array.vec[0].disp, i);
-		text_poke_array.nr_entries = 0;
-	}
-	for (u32 i = 0; i < 8192; i++) {
-		u8 bad[] = { 0x06, (u8)i, (u8)(i >> 8), 0, 0 };
-		u8 mov[] = { 0xB8, (u8)i, (u8)(i >> 8), 0, 0 };
-		u8 padded[] = { 0xEB, (u8)i, 0x90, (u8)(i >> 8), 0xCC };
-
-		expect_refused_as("bad", smp_text_poke_batch_add(sim_text, bad, 5, NULL),
-				  TEXT_POKE_RULE_NEW_DECODE);
-		expect_refused_as("mov", smp_text_poke_batch_add(sim_text, mov, 5, NULL),
-				  TEXT_POKE_RULE_EMULATE);
-		expect_refused_as("padded", smp_text_poke_batch_add(sim_text, padded, 5, NULL),
-				  TEXT_POKE_RULE_NEW_LENGTH);
-	}
-}
-
-/*
  * STOPPED is for ever: test_engine.c reaches it, in a child. The others of the first list:
  * test_queue.c.
  */
@@ -270,7 +240,6 @@ int main(void)
 		RULE_TEST(no_byte_behind_the_emulate_argument_is_read),
 		RULE_TEST(no_bytes_at_all_are_a_length),
 		RULE_TEST(a_six_byte_site_stays_a_jcc),
-		RULE_TEST(what_was_decoded_before_never_answers_for_other_bytes),
 		RULE_TEST(every_rule_has_words_of_its_own),
 		RULE_TEST(every_rule_is_reached_by_a_test),
 	};
