@@ -36,9 +36,11 @@ static int sample_lock(struct bench_run *run, u64 *values)
 
 static int sample_poke(struct bench_run *run, u64 *values)
 {
-	run->floor[0] = 20000;
-	values[0] = 21000 + run->sites; /* total */
-	values[1] = 3; /* syncs */
+	run->floor[1] = 20000;
+	values[0] = 25000 + run->sites; /* total */
+	values[1] = 21000; /* process */
+	values[2] = 4000 + run->sites; /* queue */
+	values[3] = 3; /* syncs */
 	return 0;
 }
 
@@ -57,7 +59,9 @@ static void teardown(struct bench_run *run)
 static const struct series lock_series[] = { { "lock", "tsc_mcycles" },
 					     { "3e", "tsc_mcycles" },
 					     { "overhead", "tsc_mcycles" } };
-static const struct series poke_series[] = { { "total", "ns" }, { "syncs", "count" } };
+static const struct series poke_series[] = {
+	{ "total", "ns" }, { "process", "ns" }, { "queue", "ns" }, { "syncs", "count" }
+};
 static const struct series check_series[] = { { "probe", "count" } };
 
 static const struct bench check_benches[] = {
@@ -84,7 +88,7 @@ static const struct bench lock_benches[] = {
 static const struct bench poke_benches[] = {
 	{ .name = "batch",
 	  .series = poke_series,
-	  .nr_series = 2,
+	  .nr_series = 4,
 	  .per_batch = true,
 	  .setup = setup,
 	  .sample = sample_poke },
@@ -169,10 +173,10 @@ static void a_clean_run_ends_with_0_and_proves_its_files_complete(void **state)
 	expect_last_line(fake.console, "end status=0\n");
 	assert_string_equal(fact("complete"), "yes");
 	/* check 1 + 1 skip, lock 3, poke 2 for each of 9 sizes */
-	assert_string_equal(fact("rows"), "23");
+	assert_string_equal(fact("rows"), "41");
 	expect_last_line(fake_file("machine.csv"), "1,20261122-030405-host,complete,yes\n");
 	assert_int_equal(fake.nr_stops, 1);
-	assert_non_null(strstr(fake.console, "23 rows: 22 ok, 0 fail, 1 skip"));
+	assert_non_null(strstr(fake.console, "41 rows: 40 ok, 0 fail, 1 skip"));
 	assert_non_null(strstr(fake.console, "results: out\\results/run-0007\n"));
 }
 
@@ -262,12 +266,12 @@ static void the_tables_show_cycles_ratios_and_microseconds(void **state)
 {
 	(void)state;
 	run("--quick --batch 64");
-	/* 18040 / 5096 = 3.5400..., 21064 / 20000 = 1.0532 */
+	/* 18040 / 5096 = 3.5400..., 21000 / 20000 = 1.05 */
 	assert_non_null(strstr(fake.console,
 			       "inc-1line                18.04      5.10         -         -      "
 			       "0.25     3.54\n"));
-	assert_non_null(strstr(fake.console, "   64      21.06      21.06      3 "));
-	assert_non_null(strstr(fake.console, "     1.05      0\n"));
+	assert_non_null(strstr(fake.console, "   64     25.06     25.06     4.06     3 "));
+	assert_non_null(strstr(fake.console, "   1.05      0\n"));
 	assert_non_null(
 		strstr(fake.console, "alias-closed                     skip: needs ring0\n"));
 }
