@@ -27,7 +27,8 @@ static void run_pass(struct victim *me, const struct victims *v)
 {
 	struct tokens before = me->tokens, ran;
 	u64 stale;
-	/* A3: pairs with R3. Without it a pass could count as begun after a batch it overlapped. */
+	/* A-epoch: pairs with R-epoch. Without it a pass could count as begun after a batch it
+	 * overlapped. */
 	u64 epoch = load_acquire(&v->epoch);
 
 	/* Both looks between the two at the epoch: an interrupt outside may trap in a batch. */
@@ -38,8 +39,11 @@ static void run_pass(struct victim *me, const struct victims *v)
 	stale = text_poke_traps(me->cpu).nr_stale - stale;
 	if (ran.old + ran.new != v->nr_sites)
 		me->nr_torn++;
+	/* A-busy: pairs with R-busy. Loads are not reordered on x86, so this look is after the
+	 * pass. */
 	if (!(epoch & EPOCH_BUSY) && load_acquire(&v->epoch) == epoch)
 		check_quiet_pass(me, epoch, &ran, stale);
+	/* R-pass: what the pass has found is there before it counts. Pairs with A-pass. */
 	store_release(&me->nr_passes, me->nr_passes + 1);
 }
 
@@ -47,7 +51,7 @@ static void victim_main(void *arg)
 {
 	struct victim *me = arg;
 
-	/* A4: pairs with R4. */
+	/* A-stop: pairs with R-stop. */
 	while (!load_acquire(&me->all->stop))
 		run_pass(me, me->all);
 }
@@ -102,7 +106,7 @@ void victims_stop(struct victims *v)
 
 	if (!v->each || v->stop)
 		return;
-	/* R4: pairs with A4; nothing else is passed with it. */
+	/* R-stop: pairs with A-stop; nothing else is passed with it. */
 	store_release(&v->stop, 1);
 	for (u32 i = 0; i < v->nr; i++) {
 		int err = machine_cpu_wait(i + 1, PASS_DEADLINE_NS, &fault);
@@ -114,6 +118,10 @@ void victims_stop(struct victims *v)
 
 void victims_epoch_begin(struct victims *v)
 {
+	/*
+	 * R-busy: pairs with A-busy. Stores are not reordered on x86, so the INT3s come after; were
+	 * it the other way, a pass that met them could find that no batch was under way.
+	 */
 	store_release(&v->epoch, v->epoch | EPOCH_BUSY);
 }
 
@@ -121,13 +129,15 @@ void victims_epoch_end(struct victims *v, bool new)
 {
 	u64 next = (v->epoch & ~(EPOCH_STEP - 1)) + EPOCH_STEP;
 
-	/* R3: pairs with A3: who sees this epoch runs after the batch was live everywhere. */
+	/* R-epoch: pairs with A-epoch: who sees this epoch runs after the batch was live
+	 * everywhere. */
 	store_release(&v->epoch, next | (new ? EPOCH_NEW : 0));
 }
 
 /* Return: 0, -ERR_FAULT when the victim is not running any more, -ERR_TIMEOUT. */
 static int wait_passes(const struct victim *victim, u64 goal, u64 deadline)
 {
+	/* A-pass: pairs with R-pass. */
 	while (load_acquire(&victim->nr_passes) < goal) {
 		if (!machine_cpu_busy(victim->cpu))
 			return -ERR_FAULT;

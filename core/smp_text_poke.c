@@ -2,8 +2,9 @@
 /*
  * The engine: patch instructions that other CPUs are executing.
  *
- * Steps 1-8 are those of docs/protocol.md, "The protocol", word for word; the labels A1, R1, ...
- * are its "Ordering".
+ * Steps 1-8 are those of docs/protocol.md, "The protocol", word for word; the labels R-refs,
+ * A-refs,
+ * ... are its "Ordering".
  */
 #include "text_patching.h"
 
@@ -45,12 +46,12 @@ int text_poke_init(void)
 
 static noinstr bool try_get_text_poke_array(struct text_poke_ref *ref)
 {
+	/*
+	 * A-refs: pairs with R-refs. Without it this CPU could trap on our INT3, find a reference
+	 * it may take, and still read entries of the batch before.
+	 */
 	u32 count = load_acquire(&ref->count);
 
-	/*
-	 * A1: pairs with R1. Without it this CPU could trap on our INT3, find a reference it may
-	 * take, and still read entries of the batch before.
-	 */
 	while (count) {
 		if (raw_atomic_try_cmpxchg(&ref->count, count, count + 1))
 			return true;
@@ -62,7 +63,8 @@ static noinstr bool try_get_text_poke_array(struct text_poke_ref *ref)
 static noinstr void put_text_poke_array(struct text_poke_ref *ref)
 {
 	/*
-	 * R2: pairs with A2. Without it the queue could be refilled while this CPU still reads it.
+	 * R-put: pairs with A-put. Without it the queue could be refilled while this CPU still
+	 * reads it.
 	 */
 	raw_atomic_dec(&ref->count);
 }
@@ -154,8 +156,9 @@ static void take_references(void)
 {
 	for (u32 cpu = 0; cpu < nr_refs; cpu++) {
 		/*
-		 * R1: publish the entries before the first INT3 can be fetched. Pairs with A1.
-		 * Without it a CPU may trap, find no reference, and treat our INT3 as foreign.
+		 * R-refs: publish the entries before the first INT3 can be fetched. Pairs with
+		 * A-refs. Without it a CPU may trap, find no reference, and treat our INT3 as
+		 * foreign.
 		 */
 		store_release(&text_poke_array_refs[cpu].count, 1);
 	}
@@ -166,13 +169,15 @@ static int drop_references(void)
 {
 	u64 deadline = rdtsc() + machine_ticks(NSEC_PER_SEC);
 
+	/* R-put, as in the handler: who comes last lets A-put go on. */
 	for (u32 cpu = 0; cpu < nr_refs; cpu++)
 		raw_atomic_dec(&text_poke_array_refs[cpu].count);
 	for (u32 cpu = 0; cpu < nr_refs; cpu++) {
 		u32 *count = &text_poke_array_refs[cpu].count;
 
 		/*
-		 * A2: pairs with R2. Without it the next batch_add() overwrites entries being read.
+		 * A-put: pairs with R-put. Without it the next batch_add() overwrites entries being
+		 * read.
 		 */
 		if (!load_acquire(count))
 			continue;
@@ -465,6 +470,7 @@ struct text_poke_traps text_poke_traps(u32 cpu)
 
 bool text_poke_refs_idle(void)
 {
+	/* A-put: a handler that has let go has read its entry. */
 	for (u32 cpu = 0; cpu < nr_refs; cpu++)
 		if (load_acquire(&text_poke_array_refs[cpu].count))
 			return false;

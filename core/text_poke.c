@@ -22,9 +22,9 @@ void text_mutex_lock(void)
 	u32 me = machine_this_cpu() + 1;
 
 	/*
-	 * A0: pairs with R0. Without it this CPU could see the queue half emptied by the last
-	 * owner. Interrupts stay on while spinning: the owner's sync must be answered, or it never
-	 * ends.
+	 * A-mutex: pairs with R-mutex. Without it this CPU could see the queue half emptied by the
+	 * last owner. Interrupts stay on while spinning: the owner's sync must be answered, or it
+	 * never ends.
 	 */
 	while (!atomic_try_cmpxchg(&text_mutex_owner, 0, me))
 		cpu_relax();
@@ -32,7 +32,8 @@ void text_mutex_lock(void)
 
 void text_mutex_unlock(void)
 {
-	/* R0: pairs with A0: all that was done under the lock is visible to the next owner. */
+	/* R-mutex: pairs with A-mutex: all that was done under the lock is visible to the next
+	 * owner. */
 	store_release(&text_mutex_owner, 0);
 }
 
@@ -44,7 +45,7 @@ bool text_mutex_held(void)
 /* Does not wait: for a caller that stands in a trap, or is alone. */
 static bool text_mutex_trylock(void)
 {
-	/* A0: as in text_mutex_lock(). */
+	/* A-mutex: as in text_mutex_lock(). */
 	return atomic_try_cmpxchg(&text_mutex_owner, 0, machine_this_cpu() + 1);
 }
 

@@ -56,7 +56,10 @@ bool apic_vector_in(struct percpu *pc, u32 reg, u32 vector)
 
 static void send_x2apic(u32 apic_id, u32 vector)
 {
-	/* This WRMSR waits for nothing: without the fences it overtakes stores before it. */
+	/*
+	 * This WRMSR waits for nothing: without the fences it overtakes the stores of R-sync and
+	 * R-work, and the CPU that it interrupts could look before they are there.
+	 */
 	mfence();
 	lfence();
 	wrmsr(MSR_X2APIC + APIC_ICR, (u64)apic_id << 32 | ICR_ASSERT | vector);

@@ -85,7 +85,7 @@ static void run_request(struct percpu *pc, u32 number)
 	pc->result = machine_probe(pc->fn, pc->arg, &pc->result_fault);
 	if (!stack_is_whole(pc))
 		report_overrun(pc);
-	/* R4: what the procedure wrote is visible before "done" is. Pairs with A4. */
+	/* R-done: what the procedure wrote is visible before "done" is. Pairs with A-done. */
 	store_release(&pc->done, number);
 }
 
@@ -95,9 +95,10 @@ void cpus_loop(struct percpu *pc)
 
 	for (;;) {
 		cli();
+		/* A-leave: pairs with R-leave. */
 		if (load_acquire(&pc->stop))
 			break;
-		/* A3: pairs with R3; fn and arg belong to this number. */
+		/* A-work: pairs with R-work; fn and arg belong to this number. */
 		number = load_acquire(&pc->request);
 		if (number == pc->done) {
 			/* A wake-up sent since CLI is pending and ends this HLT at once. */
@@ -111,7 +112,7 @@ void cpus_loop(struct percpu *pc)
 
 void cpus_send_home(struct percpu *pc)
 {
-	/* R-stop: nothing is published with it. The interrupt after it makes the CPU look. */
+	/* R-leave: nothing is published with it. The interrupt after it makes the CPU look. */
 	store_release(&pc->stop, true);
 	if (load_acquire(&pc->done) != pc->request)
 		apic_send(pc->apic_id, VECTOR_ABORT);
@@ -127,12 +128,13 @@ int machine_cpu_start(u32 cpu, cpu_fn fn, void *arg)
 	pc = cpus[cpu];
 	if (load_relaxed(&pc->lost))
 		return -ERR_TIMEOUT;
+	/* A-done: the procedure before may have its fn and arg overwritten now. */
 	if (load_acquire(&pc->done) != pc->request)
 		return -ERR_BUSY;
 	pc->fn = fn;
 	pc->arg = arg;
 	pc->given = true;
-	/* R3: the procedure and everything written for it go first. Pairs with A3. */
+	/* R-work: the procedure and everything written for it go first. Pairs with A-work. */
 	store_release(&pc->request, pc->request + 1);
 	apic_send(pc->apic_id, VECTOR_WAKE);
 	return 0;
@@ -141,7 +143,7 @@ int machine_cpu_start(u32 cpu, cpu_fn fn, void *arg)
 /* Return: true when the procedure is done; false when the CPU is lost. */
 static bool wait_until_done(struct percpu *pc, u64 deadline)
 {
-	/* A4: pairs with R4. */
+	/* A-done: pairs with R-done. */
 	while (load_acquire(&pc->done) != pc->request) {
 		/* A-park: pairs with R-park in fatal.c. */
 		if (load_acquire(&pc->state) == AP_PARKED || (s64)(rdtsc() - deadline) > 0) {
@@ -176,6 +178,7 @@ bool machine_cpu_busy(u32 cpu)
 	if (cpu == 0 || cpu >= nr_cpus)
 		return false;
 	pc = cpus[cpu];
+	/* A-done, A-park: as in machine_cpu_wait(). */
 	return load_acquire(&pc->done) != pc->request && load_acquire(&pc->state) != AP_PARKED;
 }
 

@@ -20,14 +20,14 @@ int machine_on_interrupt(interrupt_fn fn, void *arg)
 	/* The argument stays for those that are still running the old procedure. */
 	if (fn)
 		on_interrupt_arg = arg;
-	/* R-int: the argument, and what it points at, go first. Pairs with A-int. */
+	/* R-interrupt: the argument, and what it points at, go first. Pairs with A-interrupt. */
 	store_release(&on_interrupt, fn);
 	return 0;
 }
 
 static force_inline void run_procedure(void)
 {
-	/* A-int: pairs with R-int. */
+	/* A-interrupt: pairs with R-interrupt. */
 	interrupt_fn fn = load_acquire(&on_interrupt);
 
 	if (fn)

@@ -163,12 +163,14 @@ static void ap_main(struct percpu *pc)
 {
 	cpu_state_save(pc);
 	cpu_state_take(pc);
-	/* R5: all of @pc is filled. Pairs with A5. The boot CPU may have given up: then go back. */
+	/* R-arrive: all of @pc is filled. Pairs with A-arrive. The boot CPU may have given up: then
+	 * go back. */
 	if (raw_atomic_try_cmpxchg(&pc->state, AP_ABSENT, AP_ARRIVED))
 		cpus_loop(pc);
 	drain_interrupts(pc);
 	cpu_state_restore(&pc->firmware_state);
-	/* R6: nothing of ours is in use on this CPU any more, but this stack. Pairs with A6. */
+	/* R-home: nothing of ours is in use on this CPU any more, but this stack. Pairs with
+	 * A-home. */
 	store_release(&pc->state, AP_HOME);
 }
 
@@ -189,6 +191,7 @@ static void EFIAPI ap_entry(void *unused)
 		return;
 	apic_detect(pc);
 	if (cpu_state_unsupported() || read_cs() != idt_selector()) {
+		/* R-arrive: nothing is published with it; the boot CPU need not wait. */
 		store_release(&pc->state, AP_REFUSED);
 		return;
 	}
@@ -251,7 +254,7 @@ static const char *explain(EFI_STATUS status)
 	return "firmware refused to start the other CPUs";
 }
 
-/* A5: pairs with R5. */
+/* A-arrive: pairs with R-arrive. */
 static void wait_for_arrivals(void)
 {
 	u64 deadline = rdtsc() + machine_ticks(ARRIVAL_TIMEOUT_NS);
@@ -269,6 +272,7 @@ static u32 count_arrivals(u32 nr_wanted)
 	u32 i, nr_missing = 0;
 
 	for (i = 0; i < nr_slots; i++) {
+		/* A-arrive: either the CPU has come, or it will see that it is not waited for. */
 		if (raw_atomic_try_cmpxchg(&slots[i].state, AP_ABSENT, AP_ABANDONED) ||
 		    slots[i].state != AP_ARRIVED)
 			nr_missing++;
@@ -346,7 +350,7 @@ int machine_start_cpus(u32 nr_wanted, const char **ret_reason)
 	return 0;
 }
 
-/* A6: pairs with R6. Return: true when this CPU is back, or never came into our loop. */
+/* A-home: pairs with R-home. Return: true when this CPU is back, or never came into our loop. */
 static bool wait_for_home(const struct percpu *pc, u64 deadline)
 {
 	u32 state = load_acquire(&pc->state);

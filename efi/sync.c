@@ -44,7 +44,7 @@ int machine_sync_core_select(enum sync_core how)
 		how = has_serialize() ? SYNC_CORE_SERIALIZE : SYNC_CORE_IRET;
 	if (how == SYNC_CORE_SERIALIZE && !has_serialize())
 		return -ERR_UNSUPPORTED;
-	/* The other CPUs read it after A1, so R1 of the next round shows it to them. */
+	/* The other CPUs read it after A-sync, so R-sync of the next round shows it to them. */
 	store_relaxed(&in_force, how);
 	return 0;
 }
@@ -77,8 +77,8 @@ noinstr void sync_interrupt(void)
 {
 	struct percpu *pc = this_percpu();
 	/*
-	 * A1: pairs with R1. Read before serialising, so that a number that arrives later is never
-	 * answered by an instruction that ran earlier.
+	 * A-sync: pairs with R-sync. Read before serialising, so that a number that arrives later
+	 * is never answered by an instruction that ran earlier.
 	 */
 	u32 sequence = load_acquire(&request.sequence);
 
@@ -86,7 +86,8 @@ noinstr void sync_interrupt(void)
 		store_release(&pc->sync_ack, sequence);
 	sync_core();
 	pc->nr_syncs++;
-	/* R2: pairs with A2. Stored before serialising, it would promise what has not happened. */
+	/* R-ack: pairs with A-ack. Stored before serialising, it would promise what has not
+	 * happened. */
 	store_release(&pc->sync_ack, sequence);
 	apic_eoi(pc);
 }
@@ -97,7 +98,7 @@ u64 machine_syncs_answered(u32 cpu)
 }
 
 /*
- * A2: pairs with R2. The deadline is computed when it is first needed, which is hardly ever;
+ * A-ack: pairs with R-ack. The deadline is computed when it is first needed, which is hardly ever;
  * 0 = not yet. Return: false when it passed.
  */
 static bool wait_for_answer(const struct percpu *pc, u32 sequence, u64 *deadline)
@@ -110,6 +111,7 @@ static bool wait_for_answer(const struct percpu *pc, u32 sequence, u64 *deadline
 	}
 	if (!*deadline)
 		*deadline = rdtsc() + machine_ticks(SYNC_TIMEOUT_NS);
+	/* A-ack. */
 	while (load_acquire(&pc->sync_ack) != sequence) {
 		if ((s64)(rdtsc() - *deadline) > 0)
 			return false;
@@ -153,8 +155,8 @@ int machine_sync_core_each_cpu(u32 *ret_cpu)
 	}
 	sequence = request.sequence + 1;
 	/*
-	 * R1: every store to code is visible before the number is. Pairs with A1; a CPU that saw
-	 * the number without the stores would serialise too early.
+	 * R-sync: every store to code is visible before the number is. Pairs with A-sync; a CPU
+	 * that saw the number without the stores would serialise too early.
 	 */
 	store_release(&request.sequence, sequence);
 	for (cpu = 0; cpu < nr_cpus; cpu++) {

@@ -86,7 +86,7 @@ static bool wait_while(struct host_cpu *cpu, u32 state, u64 deadline)
 	u64 spin_end = rdtsc() + machine_ticks(WAIT_SPIN_NS);
 	struct timespec ts = timespec_of(deadline);
 
-	/* Partner: store_release() of the state by the thread; its results come before it. */
+	/* A-state: pairs with R-state; the results of the thread come before it. */
 	while (load_acquire(&cpu->state) == state) {
 		if (now_ns() >= deadline)
 			return false;
@@ -100,7 +100,7 @@ static bool wait_while(struct host_cpu *cpu, u32 state, u64 deadline)
 
 static void publish(struct host_cpu *cpu, u32 state)
 {
-	/* Partner: load_acquire() on the other side. What was written before is visible there. */
+	/* R-state: pairs with A-state. What was written before is visible there. */
 	store_release(&cpu->state, state);
 	futex_wake(&cpu->state);
 }
@@ -110,7 +110,7 @@ static u32 next_order(struct host_cpu *cpu)
 {
 	u32 state;
 
-	/* Partner: publish() by the boot CPU; fn and arg come before it. */
+	/* A-state: pairs with R-state by the boot CPU; fn and arg come before it. */
 	while ((state = load_acquire(&cpu->state)) == CPU_IDLE || state == CPU_DONE)
 		futex_wait(&cpu->state, state, NULL);
 	return state;
@@ -121,6 +121,7 @@ static bool report_ready(struct host_cpu *cpu)
 {
 	u32 absent = CPU_ABSENT;
 
+	/* R-state: pairs with A-state; this thread's id is there before it is ready. */
 	if (!__atomic_compare_exchange_n(&cpu->state, &absent, CPU_IDLE, false, __ATOMIC_ACQ_REL,
 					 __ATOMIC_ACQUIRE))
 		return false;
@@ -217,6 +218,7 @@ static int start_all(u32 nr_wanted, const char **ret_reason)
 		*ret_reason = start_one(&cpus[nr_ours]);
 		if (*ret_reason)
 			break;
+		/* R-ours: the CPU is set up before it counts. Pairs with A-ours. */
 		store_release(&nr_ours, nr_ours + 1);
 	}
 	return 0;
@@ -320,6 +322,7 @@ u32 machine_nr_cpus_present(void)
 
 u32 machine_nr_cpus(void)
 {
+	/* A-ours: pairs with R-ours: a CPU that counts can be asked for. */
 	return load_acquire(&nr_ours);
 }
 

@@ -19,7 +19,7 @@ static void *on_interrupt_arg;
 /* Nothing here calls the kernel, so there is no errno to be kept. */
 static void on_signal(int signal)
 {
-	/* Partner: store_release() in machine_on_interrupt(); the argument comes before it. */
+	/* A-interrupt: pairs with R-interrupt; the argument comes before it. */
 	interrupt_fn fn = load_acquire(&on_interrupt);
 
 	(void)signal;
@@ -46,6 +46,7 @@ int machine_on_interrupt(interrupt_fn fn, void *arg)
 	/* The argument stays for those that are still running the old procedure. */
 	if (fn)
 		on_interrupt_arg = arg;
+	/* R-interrupt: the argument, and what it points at, go first. Pairs with A-interrupt. */
 	store_release(&on_interrupt, fn);
 	return 0;
 }

@@ -173,7 +173,7 @@ static noinstr void on_trap(int signal, siginfo_t *info, void *context)
 
 	(void)signal;
 	require_trap(info);
-	/* Partner: store_release() in text_set_bp_hook(); what the hook reads was set up before. */
+	/* A-hook: pairs with R-hook; what the hook reads was set up before. */
 	hook = load_acquire(&bp_hook);
 	if (gregs[REG_TRAPNO] != TRAP_BP || !hook)
 		leave_by_fault(context);
@@ -185,6 +185,7 @@ static noinstr void on_trap(int signal, siginfo_t *info, void *context)
 
 void text_set_bp_hook(text_bp_hook hook)
 {
+	/* R-hook: what the hook needs is there before it is called. Pairs with A-hook. */
 	store_release(&bp_hook, hook);
 }
 
