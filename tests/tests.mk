@@ -59,6 +59,11 @@ $(UNIT_OBJ)/%.o: tests/unit/%.c | $B/.deps-test
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_FLAGS) -c $< -o $@
 
+# The sim machine has a fault of its own.
+$B/fault/unit/obj/%.o: tests/unit/%.c | $B/.deps-test
+	@mkdir -p $(@D)
+	$(Q)$(CC) -Itests/fault/include $(TEST_FLAGS) -c $< -o $@
+
 $(UNIT_OBJ)/%.S.o: tests/unit/%.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_FLAGS) -c $< -o $@
@@ -70,7 +75,7 @@ $(UNIT_OBJ)/facts.o: bench/facts.c | $B/.deps-build
 		-c $< -o $@
 
 define unit_programs
-$(UNIT_SIM:%=$1/%): $1/%: $(UNIT_OBJ)/%.o $(UNIT_OBJ)/sim_machine.o $3 $2/libcore.a
+$(UNIT_SIM:%=$1/%): $1/%: $(UNIT_OBJ)/%.o $1/obj/sim_machine.o $(UNIT_OBJ)/sim_stores.o $3 $2/libcore.a
 $(UNIT_HOST:%=$1/%): $1/%: $(UNIT_OBJ)/%.o $(UNIT_OBJ)/run_insn.S.o $3 $2/libbench.a $2/libcore.a \
 	$2/libhost.a
 $(UNIT_FAKE:%=$1/%): $1/%: $(UNIT_OBJ)/%.o $(UNIT_OBJ)/fake_machine.o $(UNIT_OBJ)/csv_read.o $(UNIT_OBJ)/facts.o \

@@ -8,14 +8,19 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "fault.h"
+#include "sim_stores.h"
 #include "text_map.h"
 #include "text_patching.h"
 #include "x86.h"
 
+/* Whole pages, since stores are watched by page. */
+#define ALIAS_BYTES ((SIM_TEXT_BYTES + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES)
+
 struct sim sim;
 __thread u32 sim_this_cpu;
 u8 sim_text[SIM_TEXT_BYTES] __attribute__((aligned(4096)));
-static u8 alias[SIM_TEXT_BYTES] __attribute__((aligned(4096)));
+static u8 alias[ALIAS_BYTES] __attribute__((aligned(4096)));
 static u8 committed[SIM_TEXT_BYTES]; /* what the text must be, for all that came by the alias */
 
 #define REQUIRE(cond)                                                                              \
@@ -35,6 +40,7 @@ static void close_alias(void)
 
 void sim_reset(void)
 {
+	sim_stores_unwatch();
 	ASAN_UNPOISON_MEMORY_REGION(alias, sizeof(alias));
 	memset(&sim, 0, sizeof(sim));
 	memset(sim_text, INT3_INSN_OPCODE, sizeof(sim_text));
@@ -189,11 +195,14 @@ u64 machine_ticks(u64 ns)
 int machine_sync_core_each_cpu(u32 *ret_cpu)
 {
 	note(SIM_SYNC);
-	if (!sim.fail_sync || --sim.fail_sync)
-		return 0;
-	if (ret_cpu)
-		*ret_cpu = SIM_NR_CPUS - 1;
-	return -ERR_TIMEOUT;
+	if (sim.fail_sync && !--sim.fail_sync) {
+		if (ret_cpu)
+			*ret_cpu = SIM_NR_CPUS - 1;
+		return -ERR_TIMEOUT;
+	}
+	if (sim.at_serialise && !fault(ACK_EARLY))
+		sim.at_serialise();
+	return 0;
 }
 
 /* What core never frees is reachable from here, so that it does not count as a leak. */
@@ -236,15 +245,22 @@ bool text_contains(const void *addr, size_t len)
 	return p >= sim_text && len <= SIM_TEXT_BYTES && p + len <= sim_text + SIM_TEXT_BYTES;
 }
 
+static void on_store(size_t offset)
+{
+	sim.at_store(alias, offset);
+}
+
 int text_alias_open(ptrdiff_t *ret_delta)
 {
 	REQUIRE(!sim.alias_is_open && text_mutex_held());
 	if (sim.fail_open)
 		return -ERR_FAULT;
 	ASAN_UNPOISON_MEMORY_REGION(alias, sizeof(alias));
-	memcpy(alias, sim_text, sizeof(alias));
+	memcpy(alias, sim_text, sizeof(sim_text));
 	note(SIM_OPEN);
 	sim.alias_is_open = true;
+	if (sim.at_store)
+		sim_stores_watch(alias, sizeof(alias), on_store);
 	*ret_delta = alias - sim_text;
 	return 0;
 }
@@ -253,6 +269,7 @@ void text_alias_close(void)
 {
 	REQUIRE(sim.alias_is_open);
 	note(SIM_CLOSE);
+	sim_stores_unwatch();
 	close_alias();
 }
 

@@ -4,7 +4,8 @@
  *
  * Text is a plain buffer and the alias another one. What is stored through the alias reaches the
  * text at the next sync or at the close, and at each of these, and at the open, the whole text is
- * kept as an event. So a test can say of each byte in which phase of the protocol it was written.
+ * kept as an event. So a test can say of each byte in which phase of the protocol it was written;
+ * and one that asks for it is shown every single store.
  *
  * Broken promises end the program: a closed alias is poisoned for ASan, and a store that reached
  * the text by another way than the alias is found at the next event. A program that ends without
@@ -42,6 +43,10 @@ struct sim {
 	text_bp_hook hook;
 	/* Called at each event, after it was recorded: the moment to be another CPU. */
 	void (*at_event)(enum sim_event_kind kind, u32 nr_of_kind);
+	/* Called at the end of a sync: the moment by which every other CPU has serialised. */
+	void (*at_serialise)(void);
+	/* Called after each store through the alias; @text is what it can make visible. */
+	void (*at_store)(const u8 *text, size_t offset);
 	u32 nr_events, nr_of_kind[3];
 	struct sim_event events[SIM_MAX_EVENTS];
 };

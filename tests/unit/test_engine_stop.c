@@ -7,10 +7,9 @@
 #include "engine_fixture.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
+
+#include "child.h"
 
 static void an_alias_that_does_not_open_leaves_all_as_it_was(void **state)
 {
@@ -29,31 +28,6 @@ static void an_alias_that_does_not_open_leaves_all_as_it_was(void **state)
 	sim.fail_open = false;
 	process(&to_jmp32, 1);
 	expect_text("end", sim_text, &to_jmp32, 1, PHASE_NEW);
-}
-
-/* A stopped engine stays stopped for the life of the process, so each of these has a child. */
-#define CHILD_REQUIRE(cond)                                                                        \
-	do {                                                                                       \
-		if (!(cond)) {                                                                     \
-			fprintf(stderr, "%s:%d: %s does not hold\n", __func__, __LINE__, #cond);   \
-			_exit(1);                                                                  \
-		}                                                                                  \
-	} while (0)
-
-static void in_child(void (*check)(u32 arg), u32 arg)
-{
-	int status;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid) {
-		check(arg);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
 }
 
 /*
