@@ -32,7 +32,11 @@ one_cpu AP_NEVER_ARRIVES '1 of 1 other CPUs' 'log.txt ends in: end status=1'
 match "AP_NEVER_ARRIVES: and that it is not home is not hidden" \
 	"$(console AP_NEVER_ARRIVES)" '^smpoke: a CPU did not come home$'
 
-planted=$(sed -n 's/^#define FAULT_\([A-Z0-9_]*\) .*/\1/p' tests/fault/image/fault.h | sort | tr '\n' ' ')
-known=$(grep -ohE '\<fault\([A-Z][A-Z0-9_]+\)' efi/*.c | sed 's/fault(\(.*\))/\1/' | sort -u | tr '\n' ' ')
-equal "every fault in efi/ has an image" "$planted" "$known"
+faults_in() { grep -ohE '\<fault\([A-Z][A-Z0-9_]+\)' "$@" | sed 's/fault(\(.*\))/\1/' | sort -u; }
+
+# One that host/ has too is in the table of tests/fault/faults.t. ACK_EARLY: an emulator forgets what
+# it has decoded with the store itself, so no image showed it; the model of instruction fetch does.
+planted=$(sed -n 's/^#define FAULT_\([A-Z0-9_]*\) .*/\1/p' tests/fault/image/fault.h | sort)
+equal "every fault that only efi/ has has an image" \
+	"$planted" "$(comm -23 <(faults_in efi/*.c) <(faults_in host/*.c))"
 plan

@@ -9,7 +9,6 @@
 #define FAULT_NO_MP_PROTOCOL 1 /* firmware without MP services */
 #define FAULT_MP_REFUSED 2 /* firmware that does not start CPUs */
 #define FAULT_AP_NEVER_ARRIVES 3 /* CPUs that were started and did not come */
-#define FAULT_ACK_EARLY 4 /* a CPU answers a sync before it has serialised */
 
 #define fault(id) (PLANTED == FAULT_##id)
 
