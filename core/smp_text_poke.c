@@ -28,6 +28,8 @@ struct text_poke_ref {
 	struct text_poke_traps traps;
 } __attribute__((aligned(FALSE_SHARING_BYTES)));
 
+_Static_assert(sizeof(struct text_poke_ref) == FALSE_SHARING_BYTES, "one line pair a CPU");
+
 /* One line pair a CPU: trapping CPUs must not fight over a line (Linux 4334336e769b). */
 static struct text_poke_ref *text_poke_array_refs;
 static u32 nr_refs;
