@@ -4,6 +4,7 @@
  * its control: the same access where it must succeed. Without the control a fault proves nothing.
  */
 #include "bench.h"
+#include "flood.h"
 #include "machine.h"
 #include "machine_text.h"
 #include "mem.h"
@@ -386,6 +387,10 @@ static const struct bench check_benches[] = {
 	PROBE_BENCH("alias-closed", 0, 1, alias_closed, target_setup, target_teardown),
 	PROBE_BENCH("alias-other-cpu", MACHINE_CAP_SMP | MACHINE_CAP_ALIAS_PRIVATE, 2, alias_other,
 		    target_setup, target_teardown),
+	PROBE_BENCH("irq-held-back", MACHINE_CAP_SMP | MACHINE_CAP_IRQ_OFF, 2, flood_held_back,
+		    flood_setup, flood_teardown),
+	PROBE_BENCH("irq-early", MACHINE_CAP_SMP | MACHINE_CAP_IRQ_OFF, 2, flood_early, flood_setup,
+		    flood_teardown),
 	PROBE_BENCH("foreign-int3", 0, 1, foreign, target_setup, target_teardown),
 	PROBE_BENCH("refused", 0, 1, refused, refused_setup, target_teardown),
 	PROBE_BENCH("lock-table", 0, 1, lock_table, lock_table_setup, lock_table_teardown),

@@ -42,15 +42,16 @@ case " $(fact "$run" caps) " in *" alias_private "*) private=yes ;; esac
 
 if [ "$(nproc)" -ge 2 ]; then
 	run two-cpus --cpus 2
-	skip_reason=''
-	[ $private = yes ] || skip_reason="needs alias_private"
+	# Signals cannot be held back.
+	skip_reason="needs irq_off"
+	[ $private = yes ] || skip_reason="$skip_reason|needs alias_private"
 	judge_run "two CPUs: the results" "$run" host 2 $all $sizes "$skip_reason"
 	match "two CPUs: the kind of alias is told" "$(fact "$run" alias_kind)" '^(pkey|mprotect)$'
 
 	export SMPOKE_NO_PKEYS=1
 	run no-keys --cpus 2 --suite check,forms,poke --batch 1,64
 	judge_run "no protection keys: the results" "$run" host 2 check,forms,poke 1,64 \
-		"needs alias_private"
+		"needs irq_off|needs alias_private"
 	equal "no protection keys: the alias is mprotect's" "$(fact "$run" alias_kind)" mprotect
 	unset SMPOKE_NO_PKEYS
 	[ $private = yes ] || skip "protection keys" "this CPU has none"

@@ -2,21 +2,27 @@
 # shellcheck shell=bash
 #
 # judge FOLDER ENV CPUS SUITES BATCHES SKIP: is this run good? Prints what is wrong, one line each.
-# SKIP is the reason that benches which may be skipped must give; empty when they must have run.
+# SKIP are the reasons that benches which may be skipped must give, with | between them; empty when
+# they must have run.
 
 judge_heading='schema,run,suite,bench,variant,cpus,sites,unit,n,min,p50,p90,p99,p999,max,mad,floor,violations,status,reason,env'
 
 # What tests/lib/expected.txt means for these suites, batches, CPUs and reason to skip, as CSV
 judge_expected() {
-	awk -v suites=",$1," -v batches="$2" -v cpus="$3" -v skip="${4#needs }" '
-		BEGIN { print "suite,bench,variant,sites,unit,cpus,may_skip" }
+	awk -v suites=",$1," -v batches="$2" -v cpus="$3" -v skip="$4" '
+		BEGIN {
+			print "suite,bench,variant,sites,unit,cpus,may_skip"
+			nr = split(skip, reasons, "|")
+			for (i = 1; i <= nr; i++)
+				lacks[substr(reasons[i], length("needs ") + 1)] = 1
+		}
 		/^#/ || !index(suites, "," $1 ",") { next }
 		{
 			nr = split($2, marks, "+")
 			$2 = marks[1]
 			may_skip = ""
 			for (i = 2; i <= nr; i++)
-				if (marks[i] == skip)
+				if (marks[i] in lacks)
 					may_skip = "+"
 			# What is skipped was never set up, so it knows no sites but those it was asked for.
 			nr = split($3 == "batch" ? batches : may_skip ? 0 : $3, sites, ",")
