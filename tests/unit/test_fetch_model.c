@@ -323,7 +323,7 @@ static void no_cpu_can_decode_a_mix_of_two_versions(void **state)
 	expect_none(&found.torn, "bytes of two versions");
 }
 
-/* G2, R1/A1 */
+/* G2, R-refs/A-refs */
 static void whoever_can_fetch_the_int3_finds_its_entry(void **state)
 {
 	(void)state;
@@ -387,7 +387,7 @@ static void check_slow_cpu(u32 nth_sync)
 	CHILD_REQUIRE(!text_poke_refs_idle());
 }
 
-/* I7, A2/R2 */
+/* I7, R-put/A-put */
 static void a_cpu_in_the_handler_keeps_its_entry_however_slow_it_is(void **state)
 {
 	(void)state;
