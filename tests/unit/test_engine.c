@@ -162,7 +162,7 @@ static void start_trapper(enum sim_event_kind kind, u32 nr_of_kind)
 		sleep_ms(1);
 }
 
-/* G (I7, A2/R2): the queue is not given up while a CPU reads it. */
+/* G (I7, A-put and R-put): the queue is not given up while a CPU reads it. */
 static void step_8_waits_for_a_cpu_in_the_handler(void **state)
 {
 	(void)state;
