@@ -63,7 +63,7 @@ check "control: what a comment says is no breach" only_new_breaches
 defined() { nm --defined-only -g "$@" 2>/dev/null | awk 'NF == 3 { print $3 }' | sort -u; }
 needed() { nm -u "$@" 2>/dev/null | awk '$1 == "U" { print $2 }' | sort -u; }
 declared() { grep -ohE '\<[a-z_0-9]+\(' "$@" | tr -d '(' | sort -u; }
-memory='memcpy memmove memset memcmp _stext _GLOBAL_OFFSET_TABLE_'
+memory='memcpy memmove memset memcmp _stext _etext _GLOBAL_OFFSET_TABLE_'
 
 core_may_call() {
 	{
