@@ -24,10 +24,13 @@ void trap_breakpoint(struct trap_regs *regs);
 void trap_handle(struct trap_regs *regs);
 void wake_interrupt(void);
 
-void text_set_bp_hook(text_bp_hook hook)
+text_bp_hook text_set_bp_hook(text_bp_hook hook)
 {
+	text_bp_hook before = bp_hook;
+
 	/* R-hook: what the hook needs is there before it is called. Pairs with A-hook below. */
 	store_release(&bp_hook, hook);
+	return before;
 }
 
 /* The address of an instruction fetch may itself be unreadable; then fewer bytes are reported. */

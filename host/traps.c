@@ -183,10 +183,13 @@ static noinstr void on_trap(int signal, siginfo_t *info, void *context)
 	regs_to_context(gregs, &regs);
 }
 
-void text_set_bp_hook(text_bp_hook hook)
+text_bp_hook text_set_bp_hook(text_bp_hook hook)
 {
+	text_bp_hook before = bp_hook;
+
 	/* R-hook: what the hook needs is there before it is called. Pairs with A-hook. */
 	store_release(&bp_hook, hook);
+	return before;
 }
 
 struct bytes_copy {

@@ -82,8 +82,9 @@ typedef bool (*text_bp_hook)(struct trap_regs *regs);
 /**
  * text_set_bp_hook() - there is one hook; NULL = every INT3 is foreign
  *
- * Context: boot CPU, before the first INT3 is written.
+ * Context: boot CPU, while no CPU but this one can meet an INT3 that is not foreign.
+ * Return: the hook until now, for who borrows the breakpoints and gives them back.
  */
-void text_set_bp_hook(text_bp_hook hook);
+text_bp_hook text_set_bp_hook(text_bp_hook hook);
 
 #endif

@@ -273,7 +273,10 @@ void text_alias_close(void)
 	close_alias();
 }
 
-void text_set_bp_hook(text_bp_hook hook)
+text_bp_hook text_set_bp_hook(text_bp_hook hook)
 {
+	text_bp_hook before = sim.hook;
+
 	sim.hook = hook;
+	return before;
 }
