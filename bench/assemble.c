@@ -112,6 +112,30 @@ void asm_pop(struct assembler *a, enum asm_reg reg)
 	encode_reg(a, ZYDIS_MNEMONIC_POP, reg);
 }
 
+void asm_push_mem(struct assembler *a, enum asm_reg base, s32 disp)
+{
+	ZydisEncoderRequest req = request(ZYDIS_MNEMONIC_PUSH);
+
+	add_mem(&req, ZYDIS_REGISTER_RAX + base, disp);
+	encode(a, &req);
+}
+
+void asm_popfq(struct assembler *a)
+{
+	ZydisEncoderRequest req = request(ZYDIS_MNEMONIC_POPFQ);
+
+	encode(a, &req);
+}
+
+void asm_load(struct assembler *a, enum asm_reg reg, enum asm_reg base, s32 disp)
+{
+	ZydisEncoderRequest req = request(ZYDIS_MNEMONIC_MOV);
+
+	add_reg(&req, reg);
+	add_mem(&req, ZYDIS_REGISTER_RAX + base, disp);
+	encode(a, &req);
+}
+
 static void encode_reg_imm(struct assembler *a, ZydisMnemonic mnemonic, enum asm_reg reg, s32 imm)
 {
 	ZydisEncoderRequest req = request(mnemonic);

@@ -32,6 +32,10 @@ enum asm_reg {
 	ASM_R9,
 	ASM_R10,
 	ASM_R11,
+	ASM_R12,
+	ASM_R13,
+	ASM_R14,
+	ASM_R15,
 };
 
 /* The read-modify-write operations that may carry a LOCK prefix (Intel SDM vol. 2, LOCK). */
@@ -55,6 +59,9 @@ void asm_rmw(struct assembler *a, enum asm_rmw op, bool lock, enum asm_reg base,
 
 void asm_push(struct assembler *a, enum asm_reg reg);
 void asm_pop(struct assembler *a, enum asm_reg reg);
+void asm_push_mem(struct assembler *a, enum asm_reg base, s32 disp); /* qword */
+void asm_popfq(struct assembler *a);
+void asm_load(struct assembler *a, enum asm_reg reg, enum asm_reg base, s32 disp); /* qword */
 void asm_mov_imm(struct assembler *a, enum asm_reg reg, s32 imm);
 void asm_sub_imm(struct assembler *a, enum asm_reg reg, s32 imm);
 void asm_zero_eax(struct assembler *a); /* xor eax, eax: sets ZF */

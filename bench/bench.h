@@ -70,6 +70,7 @@ struct suite {
 extern const struct suite *const suites[];
 
 extern const struct suite suite_check;
+extern const struct suite suite_emulate;
 extern const struct suite suite_forms;
 extern const struct suite suite_interfere;
 extern const struct suite suite_lock;

@@ -70,8 +70,13 @@ SKIP_BOUNDARY_CHECK test_queue_rules every_broken_rule_is_named_and_nothing_is_w
 LOCKS_TEXT_END test_smp_locks the_end_of_the_text_is_not_part_of_it
 LEAVE_ALIAS_OPEN test_engine the_alias_is_opened_and_closed_once_for_a_batch
 WRONG_CALL_RETURN test_int3 calls_jumps_and_returns_go_where_the_cpu_goes
+WRONG_CALL_TARGET test_int3 calls_jumps_and_returns_go_where_the_cpu_goes
+WRONG_RET test_int3 calls_jumps_and_returns_go_where_the_cpu_goes
 WRONG_JMP test_int3 calls_jumps_and_returns_go_where_the_cpu_goes
 WRONG_JMP test_int3 padded_branches_count_from_their_own_end
+WRONG_JCC test_int3 every_condition_jumps_when_the_cpu_jumps
+WRONG_NOP test_int3 nops_of_every_queued_length_fall_through
+WRONG_PADDED test_int3 padded_branches_count_from_their_own_end
 END
 
 refute "a fault that does not exist is an error" "no such fault" \
@@ -97,7 +102,7 @@ program_reports() {
 
 program_is_quiet() {
 	local output
-	output=$("$B/fault/smpoke" --quick --suite check,forms --out "$out" 2>&1) || {
+	output=$("$B/fault/smpoke" --quick --suite check,emulate,forms --out "$out" 2>&1) || {
 		echo "$output"
 		return 1
 	}
@@ -112,6 +117,16 @@ SKIP_SYNC1 forms forms/nop5-jmp32 syncs are wrong
 SKIP_SYNC2 forms forms/nop5-jmp32 syncs are wrong
 SKIP_SYNC3 forms forms/nop1-ret syncs are wrong
 LEAVE_ALIAS_OPEN check check/refused control
+WRONG_CALL_RETURN emulate emulate/call call \(e8[0-9a-f]+\) under flags 0: stack word -1 is
+WRONG_CALL_TARGET emulate emulate/call call \(e8[0-9a-f]+\) under flags 0: ip is .* the CPU's
+WRONG_RET emulate emulate/ret ret \(c3[0-9a-f]+\) under flags 0: sp is .* the CPU's
+WRONG_JMP emulate emulate/jmp8 jmp8 \(eb[0-9a-f]+\) under flags 0: ip is .* the CPU's
+WRONG_JMP emulate emulate/jmp32 jmp32 \(e9[0-9a-f]+\) under flags 0: ip is .* the CPU's
+WRONG_JCC emulate emulate/jcc8 jcc8 \(70[0-9a-f]+\) under flags 0: ip is .* the CPU's
+WRONG_JCC emulate emulate/jcc32 jcc32 \(0f80[0-9a-f]+\) under flags 0: ip is .* the CPU's
+WRONG_NOP emulate emulate/nops nops \(0f1f[0-9a-f]+\) under flags 0: trap vector is 6, the CPU's 3
+WRONG_PADDED emulate emulate/padded padded \(eb[0-9a-f]+\) under flags 0: ip is .* the CPU's
+WRONG_PADDED emulate emulate/emulate-arg .* ip is .* the CPU's
 UNDECODABLE_REGION lock lock/inc-1line code region: .* is no instruction
 UNDECODABLE_REGION poke poke/batch,.1.sites code region: .* is no instruction
 END

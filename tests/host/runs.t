@@ -15,7 +15,7 @@ smpoke=$B/host/smpoke
 out=$B/host-test
 rm -rf "$out"
 mkdir -p "$out"
-all=check,forms,lock,poke,interfere
+all=check,emulate,forms,lock,poke,interfere
 sizes=1,2,4,8,16,32,64,128,256
 
 # run NAME OPTION...: a run of its own; $run is its folder
@@ -49,8 +49,8 @@ if [ "$(nproc)" -ge 2 ]; then
 	match "two CPUs: the kind of alias is told" "$(fact "$run" alias_kind)" '^(pkey|mprotect)$'
 
 	export SMPOKE_NO_PKEYS=1
-	run no-keys --cpus 2 --suite check,forms,poke --batch 1,64
-	judge_run "no protection keys: the results" "$run" host 2 check,forms,poke 1,64 \
+	run no-keys --cpus 2 --suite check,emulate,forms,poke --batch 1,64
+	judge_run "no protection keys: the results" "$run" host 2 check,emulate,forms,poke 1,64 \
 		"needs irq_off|needs alias_private"
 	equal "no protection keys: the alias is mprotect's" "$(fact "$run" alias_kind)" mprotect
 	unset SMPOKE_NO_PKEYS
