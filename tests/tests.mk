@@ -50,9 +50,9 @@ $B/fault/efi/%.efi: $B/fault/efi/%.so
 # ---- Unit tests: what they run on besides the sources under test ----
 
 UNIT = $(basename $(notdir $(wildcard tests/unit/test_*.c)))
-UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop test_smp_locks test_text_poke \
-	test_fetch_model test_history
-UNIT_HOST = test_int3 test_region test_toggle test_nops
+UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop test_smp_locks \
+	test_text_poke test_fetch_model test_history test_relocate test_relocate_refused
+UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run
 UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST),$(UNIT))
 UNIT_OBJ = $B/unit/obj
 
@@ -92,7 +92,8 @@ $(eval $(call unit_programs,$B/fault/unit,$B/fault-asan,$B/fault/fault_switch.o)
 
 # ---- All of them ----
 
-FAULT_UNIT = test_engine test_fetch_model test_history test_int3 test_nops test_queue test_queue_rules test_smp_locks
+FAULT_UNIT = test_engine test_fetch_model test_history test_int3 test_nops test_queue \
+	test_queue_rules test_smp_locks test_relocate test_relocate_run
 TEST_PROGRAMS = $(UNIT:%=$B/unit/%) $(FAULT_UNIT:%=$B/fault/unit/%) $B/fault/smpoke \
 	$(IMAGE_FAULTS:%=$B/fault/efi/%.efi)
 
