@@ -213,6 +213,11 @@ void asm_jnz(struct assembler *a, enum asm_width width, u64 target)
 	branch(a, ZYDIS_MNEMONIC_JNZ, width, target);
 }
 
+void asm_jns(struct assembler *a, enum asm_width width, u64 target)
+{
+	branch(a, ZYDIS_MNEMONIC_JNS, width, target);
+}
+
 /* From core's table: Zydis 4.0 mistranslates one NOP form. */
 void asm_nop(struct assembler *a, size_t len)
 {

@@ -77,6 +77,7 @@ void asm_jmp(struct assembler *a, enum asm_width width, u64 target);
 void asm_call(struct assembler *a, u64 target);
 void asm_jz(struct assembler *a, enum asm_width width, u64 target);
 void asm_jnz(struct assembler *a, enum asm_width width, u64 target);
+void asm_jns(struct assembler *a, enum asm_width width, u64 target);
 
 /* asm_nop() - one canonical NOP of @len bytes (1 .. NOP_MAX_BYTES), from core's table */
 void asm_nop(struct assembler *a, size_t len);

@@ -14,7 +14,8 @@
 #define REGION_LINES 8 /* of the "8 lines" subjects */
 
 struct region {
-	u8 *text, *text_end;
+	u8 *text, *text_end; /* the code; it is entered at its start */
+	u8 *pages; /* what holds it; INT3 around the code */
 	size_t text_bytes; /* allocated */
 	s32 *locks, *locks_end; /* .smp_locks: self-relative offsets of the LOCK bytes */
 	size_t locks_bytes; /* allocated */
@@ -43,10 +44,13 @@ enum site_form {
 	SITE_NOP1_RET,
 	SITE_NOP2_JZ8,
 	SITE_JZ32_JZ32,
+	SITE_JMP32_CALL,
+	SITE_JZ32_JNS32,
 	NR_SITE_FORMS,
 };
 
 const char *site_form_name(enum site_form form);
+u32 site_form_len(enum site_form form); /* of both forms, in bytes */
 
 #define SITE_MAX_BYTES 6
 
@@ -82,19 +86,24 @@ int region_build_sites(struct site_region *ret, enum site_form form, u32 nr_site
 /* One site of a region that is laid out by hand. */
 struct site_place {
 	enum site_form form;
-	u32 offset; /* of the site itself, from the start of the region's text */
+	u32 offset; /* of the site itself, from the start of the region's pages */
 };
 
 /* The room a site of any form needs before and behind its address. */
 #define SITE_LEAD_BYTES 16
 #define SITE_TRAIL_BYTES 48
+/* And for its share of the far paths, which stand before the first site. */
+#define SITE_FAR_BYTES 528
 
 /**
  * region_build_places() - sites of any forms at any places, in ascending order
- * @align_bytes: of the text, a power of two up to 2 MiB; so a place can lie across any boundary
+ * @align_bytes: of the pages, a power of two up to 2 MiB; so a place can lie across any boundary
  *
- * The first at SITE_LEAD_BYTES or more, each SITE_LEAD_BYTES + SITE_TRAIL_BYTES or more behind the
- * one before. One pass runs through all of them. Return: as region_build_rmw(), or -ERR_INVAL.
+ * The first at (nr_sites + 1) * SITE_FAR_BYTES or more, each other SITE_LEAD_BYTES +
+ * SITE_TRAIL_BYTES or more behind the one before. One pass runs through all of them. Displacements
+ * of 32 bits have no byte in common in the two forms of a site, so that a mix of both leads astray.
+ * What comes before the code stays INT3, and is neither written nor decoded.
+ * Return: as region_build_rmw(), or -ERR_INVAL.
  */
 int region_build_places(struct site_region *ret, const struct site_place *places, u32 nr_sites,
 			size_t align_bytes);

@@ -52,7 +52,7 @@ $B/fault/efi/%.efi: $B/fault/efi/%.so
 UNIT = $(basename $(notdir $(wildcard tests/unit/test_*.c)))
 UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop test_smp_locks \
 	test_text_poke test_fetch_model test_history test_relocate test_relocate_refused
-UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run
+UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run test_region_places
 UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST),$(UNIT))
 UNIT_OBJ = $B/unit/obj
 

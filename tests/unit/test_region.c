@@ -12,7 +12,7 @@
 
 #include "host.h"
 #include "insn.h"
-#include "region.h"
+#include "region_fixture.h"
 #include "smp_locks.h"
 #include "text_patching.h"
 #include "x86.h"
@@ -201,22 +201,6 @@ static void a_freed_region_gives_its_text_back(void **state)
 
 /* ---- Sites ---- */
 
-static void run_sites(const struct site_region *sites, u64 want_old, u64 want_new)
-{
-	struct tokens tokens = { 0 };
-
-	((site_fn)sites->region.text)(&tokens);
-	assert_int_equal(tokens.old, want_old);
-	assert_int_equal(tokens.new, want_new);
-}
-
-/* By the book's own means: nobody else runs here, so a plain copy is enough. */
-static void put_form(const struct site *site, bool new)
-{
-	assert_int_equal(text_poke_copy(site->addr, new ? site->new : site->old, site->len), 0);
-	iret_to_self();
-}
-
 static void check_sites(enum site_form form, u32 nr, u32 stride, u32 offset)
 {
 	struct site_region sites;
@@ -300,14 +284,6 @@ static void every_site_form_can_be_patched_there_and_back(void **state)
 	assert_int_equal(nr_refused, 0);
 }
 
-static int setup(void **state)
-{
-	const char *reason;
-
-	(void)state;
-	return host_setup(&reason) || text_poke_init() ? -1 : 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,5 +297,5 @@ int main(void)
 	};
 
 	cmocka_set_test_filter(getenv("ONLY"));
-	return cmocka_run_group_tests_name("region", tests, setup, NULL);
+	return cmocka_run_group_tests_name("region", tests, region_setup, NULL);
 }
