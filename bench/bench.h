@@ -83,4 +83,8 @@ extern const struct suite suite_poke;
 int bench_fail(struct bench_run *run, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* bench_violation() - count one more; the first of a bench gives the reason, if there is none */
+void bench_violation(struct bench_run *run, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
 #endif

@@ -3,8 +3,7 @@
  * Does every instruction form survive being patched while the other CPUs run it?
  *
  * Sixteen sites at a random place within their lines, toggled in one batch a sample. After each
- * batch every victim must pass through them; victims check I1-I3, the sample checks the bytes (I6),
- * the references (I7) and the number of syncs (I8).
+ * batch every victim must pass through them; victims check I1-I3, toggle_judge() the rest.
  */
 #include "bench.h"
 #include "machine.h"
@@ -25,7 +24,7 @@ static const struct series forms_series[NR_FORMS_SERIES] = {
 	[FORMS_PASSES] = { "passes", "count" },
 };
 
-static const enum site_form forms[NR_SITE_FORMS] = {
+static const enum site_form forms[] = {
 	SITE_NOP5_JMP32, SITE_NOP2_JMP8, SITE_CALL_CALL,
 	SITE_NOP1_RET,	 SITE_NOP2_JZ8,	 SITE_JZ32_JZ32,
 };
@@ -55,12 +54,6 @@ static int forms_check(struct bench_run *run)
 	return err ? err : toggle_start_victims(run, t);
 }
 
-/* Three rounds, but two when no site has a tail. */
-static u32 expected_syncs(const struct toggler *t)
-{
-	return t->sites.sites[0].len == 1 ? 2 : 3;
-}
-
 static int forms_sample(struct bench_run *run, u64 *values)
 {
 	struct toggler *t = run->priv;
@@ -69,11 +62,7 @@ static int forms_sample(struct bench_run *run, u64 *values)
 
 	if (err)
 		return err;
-	if (!toggle_bytes_right(t) || !text_poke_refs_idle() ||
-	    smp_text_poke_stats()->nr_syncs != expected_syncs(t)) {
-		run->violations++;
-		bench_fail(run, -ERR_VERIFY, "bytes, references or syncs are wrong after a batch");
-	}
+	toggle_judge(run, t);
 	err = toggle_wait_pass(run, t);
 	if (err)
 		return err;

@@ -9,6 +9,7 @@
  * first is still running. Each pass of an interrupt is held to I1 like those of a victim.
  */
 #include "bench.h"
+#include "answers.h"
 #include "atomic.h"
 #include "machine.h"
 #include "random.h"
@@ -64,7 +65,7 @@ struct interfere {
 	struct toggler t;
 	const struct kind *kind;
 	struct interrupted *each; /* by CPU */
-	u64 *answered; /* by CPU: syncs before the batch */
+	struct answers answers;
 	u32 nr_sent; /* to each victim so far */
 	u64 nr_trapped; /* interrupts of all CPUs that met an INT3 */
 };
@@ -139,9 +140,10 @@ static int interfere_setup(struct bench_run *run)
 	run->sites = NR_INTERFERE_SITES;
 	in->kind = run->bench->param;
 	in->each = machine_alloc(run->cpus * sizeof(*in->each));
-	in->answered = machine_alloc(run->cpus * sizeof(*in->answered));
-	if (!in->each || !in->answered)
+	if (!in->each)
 		return bench_fail(run, -ERR_NOMEM, "no memory for the bench");
+	if (answers_alloc(run, &in->answers))
+		return -ERR_NOMEM;
 	err = region_build_sites(&in->t.sites, SITE_NOP5_JMP32, run->sites, SITE_STRIDE_BYTES,
 				 random_below(&random, SITE_STRIDE_BYTES));
 	if (err)
@@ -198,28 +200,6 @@ static int interrupt_all(struct bench_run *run, struct interfere *in)
 	return err;
 }
 
-static void note_answers(const struct bench_run *run, struct interfere *in)
-{
-	for (u32 cpu = 0; cpu < run->cpus; cpu++)
-		in->answered[cpu] = machine_syncs_answered(cpu);
-}
-
-/* I8, told by the CPUs themselves: each was reached by every sync of the batch, and once. */
-static void check_answers(struct bench_run *run, const struct interfere *in)
-{
-	const struct smp_text_poke_stats *stats = smp_text_poke_stats();
-	u64 want = stats->nr_syncs + stats->nr_settle_syncs;
-
-	for (u32 cpu = 1; cpu < run->cpus; cpu++) {
-		u64 got = machine_syncs_answered(cpu) - in->answered[cpu];
-
-		if (got == want)
-			continue;
-		run->violations++;
-		bench_fail(run, -ERR_VERIFY, "cpu %u answered %lu syncs of %lu", cpu, got, want);
-	}
-}
-
 struct sums {
 	u64 interrupts, trapped, nested;
 };
@@ -243,7 +223,7 @@ static int interfere_sample(struct bench_run *run, u64 *values)
 	u64 begin;
 	int err;
 
-	note_answers(run, in);
+	answers_note(&in->answers);
 	err = interrupt_all(run, in);
 	if (!err)
 		err = toggle(run, &in->t, &begin);
@@ -251,11 +231,8 @@ static int interfere_sample(struct bench_run *run, u64 *values)
 		err = wait_for_all(run, &in->each[0].nr_ended, in->nr_sent, "has ended");
 	if (err)
 		return err;
-	check_answers(run, in);
-	if (!toggle_bytes_right(&in->t) || !text_poke_refs_idle()) {
-		run->violations++;
-		bench_fail(run, -ERR_VERIFY, "bytes or references are wrong after a batch");
-	}
+	answers_check(run, &in->answers);
+	toggle_judge(run, &in->t);
 	after = sum_up(run, in);
 	values[INTERFERE_INTERRUPTS] = after.interrupts - before.interrupts;
 	values[INTERFERE_TRAPPED] = after.trapped - before.trapped;
@@ -282,12 +259,6 @@ static void add_violations(struct bench_run *run, const struct interfere *in)
 	}
 }
 
-static void free_if(void *mem, size_t bytes)
-{
-	if (mem)
-		machine_free(mem, bytes);
-}
-
 /* The victims come home first: until then one may be in an interrupt, which needs all of it. */
 static void interfere_teardown(struct bench_run *run)
 {
@@ -297,10 +268,11 @@ static void interfere_teardown(struct bench_run *run)
 		return;
 	machine_on_interrupt(NULL, NULL);
 	toggle_end(run, &in->t);
-	if (in->each)
+	if (in->each) {
 		add_violations(run, in);
-	free_if(in->each, run->cpus * sizeof(*in->each));
-	free_if(in->answered, run->cpus * sizeof(*in->answered));
+		machine_free(in->each, run->cpus * sizeof(*in->each));
+	}
+	answers_free(&in->answers);
 	machine_free(in, sizeof(*in));
 }
 

@@ -64,6 +64,61 @@ bool toggle_bytes_right(const struct toggler *t)
 	return true;
 }
 
+/* ---- What holds after each batch ---- */
+
+/* FNV-1a in steps of eight bytes, which is as good here and the bytes are many. */
+static u64 hash_bytes(u64 hash, const u8 *p, size_t bytes)
+{
+	for (; bytes >= sizeof(u64); bytes -= sizeof(u64), p += sizeof(u64)) {
+		u64 word;
+
+		memcpy(&word, p, sizeof(word));
+		hash = (hash ^ word) * 0x100000001b3;
+	}
+	for (; bytes; bytes--, p++)
+		hash = (hash ^ *p) * 0x100000001b3;
+	return hash;
+}
+
+static u64 hash_between_sites(const struct site_region *sites)
+{
+	const u8 *p = sites->region.pages, *end = p + sites->region.text_bytes;
+	u64 hash = 0xcbf29ce484222325;
+
+	for (u32 i = 0; i < sites->nr_sites; i++) {
+		const struct site *site = &sites->sites[i];
+
+		hash = hash_bytes(hash, p, site->addr - p);
+		p = site->addr + site->len;
+	}
+	return hash_bytes(hash, p, end - p);
+}
+
+/* Three rounds, but two when no site has a tail. */
+static u32 expected_syncs(const struct toggler *t)
+{
+	for (u32 i = 0; i < t->sites.nr_sites; i++)
+		if (t->sites.sites[i].len > 1)
+			return 3;
+	return 2;
+}
+
+void toggle_judge(struct bench_run *run, const struct toggler *t)
+{
+	u32 nr_syncs = smp_text_poke_stats()->nr_syncs, expected = expected_syncs(t);
+
+	if (!toggle_bytes_right(t))
+		bench_violation(run, "bytes of a site are wrong after a batch");
+	if (hash_between_sites(&t->sites) != t->between)
+		bench_violation(run, "text around the sites was changed by a batch");
+	if (!text_poke_refs_idle())
+		bench_violation(run, "a reference is held after a batch");
+	if (nr_syncs != expected)
+		bench_violation(run, "syncs are wrong after a batch: %u of %u", nr_syncs, expected);
+}
+
+/* ---- Both forms on this CPU ---- */
+
 struct one_pass {
 	site_fn run;
 	struct tokens tokens;
@@ -89,6 +144,7 @@ static bool runs_as_live(const struct toggler *t)
 
 int toggle_check(struct bench_run *run, struct toggler *t)
 {
+	t->between = hash_between_sites(&t->sites);
 	for (int i = 0; i < 2; i++) {
 		u64 begin;
 		int err;
@@ -99,6 +155,10 @@ int toggle_check(struct bench_run *run, struct toggler *t)
 		err = toggle(run, t, &begin);
 		if (err)
 			return err;
+		toggle_judge(run, t);
+		/* Not run any more: what has changed may be code. */
+		if (run->violations)
+			return -ERR_VERIFY;
 	}
 	return 0;
 }
@@ -132,12 +192,28 @@ u64 toggle_traps(u64 *ret_stale)
 	return handled;
 }
 
+static void blame_victims(struct bench_run *run, const struct victims *v)
+{
+	u64 torn = 0, old_after_new = 0, late = 0;
+
+	for (u32 i = 0; i < v->nr; i++) {
+		torn += v->each[i].nr_torn;
+		old_after_new += v->each[i].nr_old_after_new;
+		late += v->each[i].nr_late_traps;
+	}
+	if (v->nr_died)
+		bench_fail(run, -ERR_FAULT, "%s", v->why);
+	else if (torn + old_after_new + late && !run->reason[0])
+		bench_fail(run, -ERR_VERIFY,
+			   "passes of victims: %lu torn, %lu in the wrong form, %lu in a late INT3",
+			   torn, old_after_new, late);
+}
+
 void toggle_end(struct bench_run *run, struct toggler *t)
 {
 	victims_stop(&t->victims);
 	run->violations += victims_violations(&t->victims);
-	if (t->victims.nr_died)
-		bench_fail(run, -ERR_FAULT, "%s", t->victims.why);
+	blame_victims(run, &t->victims);
 	if (!text_poke_refs_idle())
 		run->violations++;
 	victims_free(&t->victims);

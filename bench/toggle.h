@@ -13,6 +13,7 @@ struct toggler {
 	struct site_region sites;
 	struct victims victims;
 	bool new; /* the form live now */
+	u64 between; /* hash of the text around the sites, as it was built */
 };
 
 /**
@@ -24,7 +25,7 @@ struct toggler {
 int toggle(struct bench_run *run, struct toggler *t, u64 *ret_begin);
 
 /**
- * toggle_check() - both forms run as they should on this CPU, and memory holds what was asked for
+ * toggle_check() - both forms run as they should on this CPU, and toggle_judge() says nothing
  *
  * Before victims_start(). Leaves the form as it was. Return: as toggle().
  */
@@ -33,6 +34,15 @@ int toggle_check(struct bench_run *run, struct toggler *t);
 /* toggle_start_victims() and toggle_wait_pass() - victims_*(), with run->reason set on an error */
 int toggle_start_victims(struct bench_run *run, struct toggler *t);
 int toggle_wait_pass(struct bench_run *run, struct toggler *t);
+
+/**
+ * toggle_judge() - right after toggle() of a region of at most TEXT_POKE_ARRAY_MAX sites
+ *
+ * Violations of @run: a byte of a site that is not as asked for, or one of the region's text around
+ * the sites that has changed since toggle_check() (I6); a reference still held (I7); more or fewer
+ * syncs than batches of this shape need (I8).
+ */
+void toggle_judge(struct bench_run *run, const struct toggler *t);
 
 /* toggle_bytes_right() - every site holds the live form, byte for byte (I6) */
 bool toggle_bytes_right(const struct toggler *t);

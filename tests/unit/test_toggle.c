@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "answers.h"
 #include "bench.h"
 #include "host.h"
 #include "text_patching.h"
@@ -59,6 +60,81 @@ static void victims_that_die_at_once_are_counted(void **state)
 	assert_non_null(strstr(run.reason, "took vector 3"));
 }
 
+/* ---- The oracles of a batch ---- */
+
+static void toggle_and_judge(struct bench_run *run, struct toggler *t)
+{
+	u64 begin;
+
+	assert_int_equal(toggle(run, t, &begin), 0);
+	toggle_judge(run, t);
+}
+
+static void a_byte_changed_around_the_sites_is_reported(void **state)
+{
+	static const u8 nop = 0x90;
+	struct bench_run run = { .sites = NR_SITES };
+	struct toggler t;
+	u8 *last;
+
+	(void)state;
+	build(&t);
+	assert_int_equal(toggle_check(&run, &t), 0);
+	toggle_and_judge(&run, &t);
+	assert_int_equal(run.violations, 0);
+	last = t.sites.region.pages + t.sites.region.text_bytes - 1;
+	assert_true(last >= t.sites.region.text_end);
+	assert_int_equal(text_poke_copy(last, &nop, 1), 0);
+	toggle_and_judge(&run, &t);
+	assert_int_equal(run.violations, 1);
+	assert_non_null(strstr(run.reason, "text around the sites was changed"));
+	toggle_end(&run, &t);
+}
+
+static void a_wrong_byte_of_a_site_is_reported(void **state)
+{
+	static const u8 nop = 0x90;
+	struct bench_run run = { .sites = NR_SITES };
+	struct toggler t;
+
+	(void)state;
+	build(&t);
+	assert_int_equal(toggle_check(&run, &t), 0);
+	toggle_and_judge(&run, &t);
+	assert_int_equal(text_poke_copy(t.sites.sites[1].addr + 4, &nop, 1), 0);
+	toggle_judge(&run, &t);
+	assert_int_equal(run.violations, 1);
+	assert_non_null(strstr(run.reason, "bytes of a site are wrong"));
+	toggle_end(&run, &t);
+}
+
+static void one_sync_more_or_less_is_reported_for_each_cpu(void **state)
+{
+	struct bench_run run = { .sites = NR_SITES };
+	struct answers answers;
+	struct toggler t;
+	u64 begin;
+
+	(void)state;
+	if (machine_nr_cpus() < 2)
+		skip();
+	build(&t);
+	assert_int_equal(answers_alloc(&run, &answers), 0);
+	answers_note(&answers);
+	assert_int_equal(toggle(&run, &t, &begin), 0);
+	answers_check(&run, &answers);
+	assert_int_equal(run.violations, 0);
+	assert_int_equal(smp_text_poke_sync_each_cpu(), 0);
+	answers_check(&run, &answers);
+	assert_int_equal(run.violations, machine_nr_cpus() - 1);
+	assert_non_null(strstr(run.reason, "cpu 1 answered 4 syncs of 3"));
+	answers_note(&answers);
+	answers_check(&run, &answers);
+	assert_int_equal(run.violations, 2 * (machine_nr_cpus() - 1));
+	answers_free(&answers);
+	toggle_end(&run, &t);
+}
+
 static int setup(void **state)
 {
 	const char *reason;
@@ -80,6 +156,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_refused_toggle_leaves_no_site_queued),
 		cmocka_unit_test(victims_that_die_at_once_are_counted),
+		cmocka_unit_test(a_byte_changed_around_the_sites_is_reported),
+		cmocka_unit_test(a_wrong_byte_of_a_site_is_reported),
+		cmocka_unit_test(one_sync_more_or_less_is_reported_for_each_cpu),
 	};
 
 	return cmocka_run_group_tests_name("toggle", tests, setup, teardown);
