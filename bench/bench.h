@@ -43,6 +43,8 @@ struct bench {
 	u32 needs_caps; /* all of these, or every row is a skip that names the missing one */
 	u32 min_cpus; /* 0 and 1: any */
 	const void *param;
+	u32 nr_samples; /* exactly so many, however long they take; 0 = as many as the plan has time
+			   for */
 	bool per_batch; /* run once for each size of --batch, with run->sites set before set-up */
 
 	/*

@@ -174,16 +174,26 @@ static int warm_up(struct bench_run *run)
 	return error;
 }
 
+/* Is another sample due, after @nr that took @spent ticks? */
+static bool want_sample(const struct runner *runner, const struct bench *bench, size_t nr,
+			u64 spent)
+{
+	u64 budget = machine_ticks(runner_plan(runner->options->plan)->budget_ns);
+
+	if (bench->nr_samples)
+		return nr < bench->nr_samples;
+	return nr < SAMPLES_MAX && spent < HARD_LIMIT * budget &&
+	       (nr < SAMPLES_MIN || spent < budget);
+}
+
 /* Nothing is printed, written or allocated between the first sample and the last. */
 static int take_samples(struct runner *runner, struct bench_run *run, size_t *ret_nr)
 {
-	u64 budget = machine_ticks(runner_plan(runner->options->plan)->budget_ns);
 	u64 values[BENCH_MAX_SERIES] = { 0 };
 	u64 begin = rdtsc(), spent = 0;
 	size_t nr = 0;
 
-	while (nr < SAMPLES_MAX && spent < HARD_LIMIT * budget &&
-	       (nr < SAMPLES_MIN || spent < budget)) {
+	while (want_sample(runner, run->bench, nr, spent)) {
 		int error = run->bench->sample(run, values);
 
 		if (error)
@@ -218,7 +228,8 @@ static struct outcome measure(struct runner *runner, struct bench_run *run)
 	struct outcome outcome = { .status = ROW_SKIP };
 	int error;
 
-	if (run->bench->nr_series > BENCH_MAX_SERIES || !run->bench->sample) {
+	if (run->bench->nr_series > BENCH_MAX_SERIES || run->bench->nr_samples > SAMPLES_MAX ||
+	    !run->bench->sample) {
 		bench_fail(run, 0, "its row in the table of benches is wrong");
 		outcome.status = ROW_FAIL;
 		return outcome;

@@ -113,7 +113,12 @@ static const struct series two_series[] = { { "first", "ns" }, { "second, with c
 	.sample = sample, .teardown = teardown
 
 static struct bench benches[] = { { GOOD_BENCH }, { GOOD_BENCH }, { GOOD_BENCH } };
-static struct suite suite = { "fake", "does the runner run?", benches, 1 };
+static struct suite suite = {
+	.name = "fake",
+	.question = "does the runner run?",
+	.benches = benches,
+	.nr_benches = 1,
+};
 static const struct suite *const list[] = { &suite, NULL };
 
 /* ---- Running them ---- */

@@ -102,6 +102,27 @@ static void a_very_slow_bench_is_ended_at_the_hard_limit(void **state)
 	assert_int_equal(runner.rows[0].status, ROW_OK);
 }
 
+/* However short the budget, or however long: what is asked for is what is taken. */
+static void a_bench_that_asks_for_samples_gets_exactly_those(void **state)
+{
+	(void)state;
+	benches[0].nr_samples = 7;
+	fake.budget_ticks = 1;
+	script.burn_ticks = 1000;
+	run();
+	assert_int_equal(runner.rows[0].stats.n, 7);
+	assert_int_equal(script.nr_samples, 7 + 2);
+}
+
+static void more_samples_than_there_is_room_for_fail_the_bench(void **state)
+{
+	(void)state;
+	benches[0].nr_samples = 5000;
+	run();
+	assert_int_equal(runner.rows[0].status, ROW_FAIL);
+	assert_int_equal(script.nr_samples, 0);
+}
+
 static void a_failed_check_leaves_reason_and_no_figures(void **state)
 {
 	(void)state;
@@ -307,6 +328,8 @@ int main(void)
 		TEST(sampling_stops_at_the_storage),
 		TEST(a_slow_bench_still_gets_its_least_number_of_samples),
 		TEST(a_very_slow_bench_is_ended_at_the_hard_limit),
+		TEST(a_bench_that_asks_for_samples_gets_exactly_those),
+		TEST(more_samples_than_there_is_room_for_fail_the_bench),
 		TEST(a_failed_check_leaves_reason_and_no_figures),
 		TEST(a_failed_set_up_is_still_torn_down),
 		TEST(unsupported_in_set_up_or_check_is_a_skip),
