@@ -64,6 +64,7 @@ struct bench {
 struct suite {
 	const char *name;
 	const char *question; /* one line for --list and the screen */
+	bool on_request; /* runs only when --suite names it */
 	const struct bench *benches;
 	u32 nr_benches;
 };

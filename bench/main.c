@@ -47,6 +47,14 @@ static void name_suites(struct run *run)
 	run->suite_names[i] = NULL;
 }
 
+/* What takes hours, or is of no use to most, has to be named. */
+static void leave_out_on_request(struct options *options)
+{
+	for (u32 i = 0; suites[i] && i < OPTIONS_MAX_SUITES && !options->suites_given; i++)
+		if (suites[i]->on_request)
+			options->suite_wanted[i] = false;
+}
+
 static bool is_answer(const struct options *options)
 {
 	return options->help || options->version || options->list;
@@ -242,6 +250,7 @@ int smpoke_main(const struct smpoke_args *args, enum machine_then *ret_then)
 	name_suites(run);
 	if (options_parse(&run->options, args, run->suite_names, error, sizeof(error)))
 		return usage_error(error);
+	leave_out_on_request(&run->options);
 	*ret_then = run->options.then;
 	if (is_answer(&run->options)) {
 		answer(&run->options);

@@ -7,6 +7,7 @@
 #include "text_patching.h"
 
 #define CPUS_MAX 65535
+#define TOGGLES_MAX 1000000000000
 #define ITEM_BYTES 64
 #define SERIALIZE_NAMES "auto, serialize, iret, mov-cr2 or cpuid"
 
@@ -99,6 +100,7 @@ static int set_suite(struct parse *parse, const char *value)
 	bool *wanted = parse->options->suite_wanted;
 	char item[ITEM_BYTES];
 
+	parse->options->suites_given = true;
 	memset(wanted, 0, sizeof(parse->options->suite_wanted));
 	while (value) {
 		u32 i = 0;
@@ -168,6 +170,11 @@ static int set_batch(struct parse *parse, const char *value)
 			error = add_batch(parse, (u32)size);
 	}
 	return error;
+}
+
+static int set_toggles(struct parse *parse, const char *value)
+{
+	return take_number(parse, "--toggles", value, 1, TOGGLES_MAX, &parse->options->nr_toggles);
 }
 
 static int set_seed(struct parse *parse, const char *value)
@@ -240,6 +247,7 @@ static const struct option_row option_rows[] = {
 	{ "--suite", "the name of a suite, or several with commas", set_suite },
 	{ "--cpus", "a number of CPUs", set_cpus },
 	{ "--batch", "a batch size from 1 to 256, or several with commas", set_batch },
+	{ "--toggles", "a number of sites", set_toggles },
 	{ "--seed", "a number", set_seed },
 	{ "--quick", NULL, set_quick },
 	{ "--full", NULL, set_full },
@@ -311,6 +319,7 @@ static void set_defaults(struct options *options, enum machine_then then)
 		options->suite_wanted[i] = true;
 	for (u32 size = 1; size <= TEXT_POKE_ARRAY_MAX; size *= 2)
 		options->batch[options->nr_batches++] = size;
+	options->nr_toggles = OPTIONS_DEFAULT_TOGGLES;
 	options->plan = PLAN_DEFAULT;
 	options->then = then;
 }

@@ -3,10 +3,11 @@
  * The options of a run: the same words on the command line, in the shell and in the options file.
  *
  *   --help --version --list           print and end
- *   --suite NAME[,NAME...]            default: all
+ *   --suite NAME[,NAME...]            default: all but those that run on request only
  *   --cpus N                          how many CPUs, the boot CPU included; default: all
  *   --batch N[,N...]                  batch sizes 1..256 for the poke suite; default: 1,2,4,...,256
  *   --seed N                          for everything random; default: from the clock, and printed
+ *   --toggles N                       sites that suite soak patches in all; default: 1000000
  *   --quick | --full                  plan; default: between the two
  *   --out DIR                         parent folder of the run's folder
  *   --serialize NAME                  what a sync executes, see sync_core_name(); default: auto
@@ -25,6 +26,7 @@
 #include "types.h"
 
 #define OPTIONS_MAX_BATCHES 32
+#define OPTIONS_DEFAULT_TOGGLES 1000000
 #define OPTIONS_MAX_SUITES 16
 #define OPTIONS_MAX_WORDS 64
 #define OPTIONS_FILE_MAX_BYTES 4096
@@ -38,9 +40,11 @@ enum plan {
 struct options {
 	bool help, version, list;
 	bool suite_wanted[OPTIONS_MAX_SUITES]; /* index into suites[] */
+	bool suites_given; /* by name */
 	u32 nr_cpus; /* 0 = all */
 	u32 batch[OPTIONS_MAX_BATCHES];
 	u32 nr_batches;
+	u64 nr_toggles;
 	u64 seed;
 	bool seed_given;
 	enum plan plan;

@@ -9,9 +9,10 @@
 const char options_help[] =
 	"smpoke " SMPOKE_VERSION ": what it costs to change running x86 code, on this machine\n"
 	"\n"
-	"  --suite NAME[,NAME...]  what to run, see --list. Default: all\n"
+	"  --suite NAME[,NAME...]  what to run, see --list. Default: all but soak\n"
 	"  --cpus N                how many CPUs, the first included. Default: all\n"
 	"  --batch N[,N...]        sites in one batch, 1 to 256. Default: 1,2,4,...,256\n"
+	"  --toggles N             how many sites soak patches in all. Default: 1000000\n"
 	"  --quick | --full        shorter or longer than the default\n"
 	"  --seed N                repeat a run's random choices\n"
 	"  --out DIR               where to make the run's folder. Default: results\n"
@@ -76,6 +77,8 @@ size_t options_describe(const struct options *options, const char *const *suite_
 	if (options->nr_cpus)
 		len += format(buf + len, size - len, " --cpus %u", options->nr_cpus);
 	len += describe_batches(options, buf + len, size - len);
+	if (options->nr_toggles != OPTIONS_DEFAULT_TOGGLES)
+		len += format(buf + len, size - len, " --toggles %lu", options->nr_toggles);
 	len += format(buf + len, size - len, " --seed %lu", options->seed);
 	if (options->plan != PLAN_DEFAULT)
 		len += format(buf + len, size - len, " --%s", plan_name(options->plan));

@@ -77,7 +77,8 @@ void screen_list(const struct suite *const *list)
 	char line[SCREEN_LINE_BYTES];
 
 	for (u32 s = 0; list[s]; s++) {
-		format(line, sizeof(line), "%s: %s\n", list[s]->name, list[s]->question);
+		format(line, sizeof(line), "%s: %s%s\n", list[s]->name, list[s]->question,
+		       list[s]->on_request ? " (on request)" : "");
 		machine_print(line);
 		for (u32 b = 0; b < list[s]->nr_benches; b++)
 			list_bench(&list[s]->benches[b]);

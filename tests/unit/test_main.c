@@ -94,10 +94,18 @@ static const struct bench poke_benches[] = {
 	  .sample = sample_poke },
 };
 
-static const struct suite check_suite = { "check", "is it right?", check_benches, 2 };
-static const struct suite lock_suite = { "lock", "what does LOCK cost?", lock_benches, 1 };
-static const struct suite poke_suite = { "poke", "how long is a batch?", poke_benches, 1 };
-const struct suite *const suites[] = { &check_suite, &lock_suite, &poke_suite, NULL };
+#define SUITE(title, asks, array, nr, ...)                                                         \
+	{                                                                                          \
+		.name = (title), .question = (asks), .benches = (array), .nr_benches = (nr),       \
+		__VA_ARGS__                                                                        \
+	}
+
+static const struct suite check_suite = SUITE("check", "is it right?", check_benches, 2);
+static const struct suite lock_suite = SUITE("lock", "what does LOCK cost?", lock_benches, 1);
+static const struct suite poke_suite = SUITE("poke", "how long is a batch?", poke_benches, 1);
+static const struct suite long_suite = SUITE("long", "how long?", lock_benches, 1,
+					     .on_request = true);
+const struct suite *const suites[] = { &check_suite, &lock_suite, &poke_suite, &long_suite, NULL };
 
 /* ---- Running it ---- */
 
@@ -309,12 +317,28 @@ static void only_the_suites_asked_for_are_run(void **state)
 	assert_int_equal(nr_benches_run, 1);
 }
 
+static void a_suite_on_request_is_listed_and_runs_only_when_named(void **state)
+{
+	(void)state;
+	run("--quick");
+	assert_null(strstr(fake_file("results.csv"), ",long,"));
+	assert_null(strstr(fact("options"), "long"));
+	fake_reset();
+	run("--quick --suite long");
+	assert_non_null(strstr(fake_file("results.csv"), ",long,"));
+	fake_reset();
+	run("--list");
+	assert_non_null(strstr(fake.console, "long: how long? (on request)\n"));
+	assert_non_null(strstr(fake.console, "lock: what does LOCK cost?\n"));
+}
+
 static void wrong_options_run_nothing_and_give_one_line(void **state)
 {
 	(void)state;
 	assert_int_equal(run("--suite foo"), SMPOKE_EXIT_USAGE);
 	assert_string_equal(fake.console,
-			    "smpoke: --suite foo: no such suite; there are check, lock, poke\n");
+			    "smpoke: --suite foo: no such suite; there are check, lock, poke, "
+			    "long\n");
 	assert_int_equal(then, MACHINE_THEN_EXIT);
 	expect_nothing_ran();
 }
@@ -455,6 +479,7 @@ int main(void)
 		TEST(every_line_of_the_screen_fits_80_columns),
 		TEST(a_violation_makes_the_run_fail),
 		TEST(only_the_suites_asked_for_are_run),
+		TEST(a_suite_on_request_is_listed_and_runs_only_when_named),
 		TEST(wrong_options_run_nothing_and_give_one_line),
 		TEST(more_cpus_than_there_are_run_nothing),
 		TEST(fewer_cpus_than_there_are_is_no_complaint),

@@ -69,6 +69,8 @@ static void nothing_asked_for_means_the_documented_defaults(void **state)
 	for (u32 i = 0; i < 9; i++)
 		assert_int_equal(options.batch[i], 1u << i);
 	assert_false(options.seed_given);
+	assert_false(options.suites_given);
+	assert_int_equal(options.nr_toggles, 1000000);
 	assert_int_equal(options.plan, PLAN_DEFAULT);
 	assert_null(options.out);
 	assert_int_equal(options.serialize, SYNC_CORE_AUTO);
@@ -138,7 +140,7 @@ static void an_unknown_word_is_named_with_all_that_there_are(void **state)
 {
 	static const char there_are[] =
 		"no such option; there are --help, --version, --list, --suite, --cpus, --batch, "
-		"--seed, --quick, --full, --out, --serialize, --then";
+		"--toggles, --seed, --quick, --full, --out, --serialize, --then";
 	char want[256];
 
 	(void)state;
@@ -189,6 +191,23 @@ static void numbers_out_of_range_or_none_at_all_are_named(void **state)
 		     "18446744073709551615");
 	expect_error("--seed 12x", -ERR_INVAL,
 		     "--seed 12x: must be a number from 0 to 18446744073709551615");
+}
+
+static void a_number_of_toggles_is_taken_and_described(void **state)
+{
+	char text[512];
+
+	(void)state;
+	assert_int_equal(parse("--suite lock --toggles 20000 --seed 1"), 0);
+	assert_true(options.suites_given);
+	assert_int_equal(options.nr_toggles, 20000);
+	options_describe(&options, suite_names, text, sizeof(text));
+	assert_non_null(strstr(text, " --toggles 20000 --seed 1"));
+	expect_error("--toggles 0", -ERR_RANGE,
+		     "--toggles 0: must be a number from 1 to 1000000000000");
+	expect_error("--toggles 1000000000001", -ERR_RANGE,
+		     "--toggles 1000000000001: must be a number from 1 to 1000000000000");
+	expect_error("--toggles --quick", -ERR_INVAL, "--toggles: needs a number of sites");
 }
 
 static void an_overlong_item_is_not_cut_into_a_valid_one(void **state)
@@ -420,7 +439,7 @@ static void help_fits_one_screen_and_names_every_option(void **state)
 {
 	static const char *const names[] = {
 		"--suite", "--cpus", "--batch", "--quick",   "--full",	    "--seed",
-		"--out",   "--then", "--list",	"--version", "--serialize",
+		"--out",   "--then", "--list",	"--version", "--serialize", "--toggles",
 	};
 	u32 column = 0, nr_lines = 0;
 
@@ -445,6 +464,7 @@ int main(void)
 		cmocka_unit_test(an_unknown_word_is_named_with_all_that_there_are),
 		cmocka_unit_test(an_unknown_suite_is_named_with_all_that_there_are),
 		cmocka_unit_test(numbers_out_of_range_or_none_at_all_are_named),
+		cmocka_unit_test(a_number_of_toggles_is_taken_and_described),
 		cmocka_unit_test(an_overlong_item_is_not_cut_into_a_valid_one),
 		cmocka_unit_test(more_batch_sizes_than_there_is_room_for_are_refused),
 		cmocka_unit_test(a_forgotten_value_is_not_taken_from_the_next_option),
