@@ -253,7 +253,8 @@ static void write_tail(const struct smp_text_poke_loc *tpl, ptrdiff_t delta)
 	*word = (*word & ~(mask << shift)) | bits << shift;
 	if (shift + 8 * nr_bytes > 64) {
 		word++;
-		*word = (*word & ~(mask >> (64 - shift))) | bits >> (64 - shift);
+		mask = fault(CLOBBER_NEIGHBOURS) ? ~0ull : mask >> (64 - shift);
+		*word = (*word & ~mask) | bits >> (64 - shift);
 	}
 }
 

@@ -85,6 +85,26 @@ static void the_last_first_byte_is_synced(void **state)
 	expect_text("second sync", sim_text_at(SIM_SYNC, 1), &to_ret, 1, PHASE_NEW);
 }
 
+/* A tail is written in aligned words, which hold more than the tail. */
+static void a_site_at_any_place_leaves_its_neighbours_alone(void **state)
+{
+	static u8 want[SIM_TEXT_BYTES];
+
+	for (u32 at = STRIDE; at < STRIDE + 16; at++) {
+		for (u32 i = 0; i < ARRAY_SIZE(one_of_each); i++) {
+			const struct change *c = &one_of_each[i];
+
+			reset(state);
+			sim_put(at, c->old, c->len);
+			assert_int_equal(smp_text_poke_single(sim_text + at, c->new, c->len, NULL),
+					 0);
+			memset(want, INT3, sizeof(want));
+			memcpy(want + at, c->new, c->len);
+			assert_memory_equal(sim_text, want, sizeof(want));
+		}
+	}
+}
+
 /* ---- References ---- */
 
 static u32 nr_asked, nr_emulated;
@@ -300,6 +320,7 @@ int main(void)
 		ENGINE_TEST(nothing_queued_costs_nothing),
 		ENGINE_TEST(the_alias_is_opened_and_closed_once_for_a_batch),
 		ENGINE_TEST(the_last_first_byte_is_synced),
+		ENGINE_TEST(a_site_at_any_place_leaves_its_neighbours_alone),
 		ENGINE_TEST(references_are_held_from_step_1_to_step_8),
 		ENGINE_TEST(step_8_waits_for_a_cpu_in_the_handler),
 		ENGINE_TEST(trap_counts_belong_to_the_cpu_that_trapped),

@@ -14,6 +14,7 @@
 	X(OMIT_INT3) /* step 3 writes no INT3 */                                                   \
 	X(TAIL_FIRST) /* step 4 before step 3 */                                                   \
 	X(PUBLISH_LATE) /* step 1 after step 3 */                                                  \
+	X(CLOBBER_NEIGHBOURS) /* a tail across two words takes what stands behind it along */      \
 	X(SKIP_SYNC1) /* no sync between INT3 and tail */                                          \
 	X(SKIP_SYNC2) /* no sync between tail and first byte */                                    \
 	X(SKIP_SYNC3) /* no sync after the first byte */                                           \
