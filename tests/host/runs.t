@@ -15,7 +15,7 @@ smpoke=$B/host/smpoke
 out=$B/host-test
 rm -rf "$out"
 mkdir -p "$out"
-all=check,emulate,forms,lock,poke,interfere
+all=check,emulate,forms,places,lock,poke,interfere
 sizes=1,2,4,8,16,32,64,128,256
 
 # run NAME OPTION...: a run of its own; $run is its folder
