@@ -79,6 +79,7 @@ extern const struct suite suite_interfere;
 extern const struct suite suite_lock;
 extern const struct suite suite_places;
 extern const struct suite suite_poke;
+extern const struct suite suite_queue;
 
 /**
  * bench_fail() - set the reason of the bench under way

@@ -60,11 +60,14 @@ ACK_EARLY test_fetch_model $entry
 ACK_EARLY test_fetch_model $old
 SETTLE_LEFT_OUT test_engine settling_is_one_write_and_one_sync_and_only_with_the_quirk
 SETTLE_LEFT_OUT test_fetch_model an_emulator_that_keeps_int3s_is_settled
+SKIP_CONTEXT_CHECK test_queue without_the_lock_nothing_is_done
+SKIP_CONTEXT_CHECK test_queue with_interrupts_off_nothing_is_done
+SKIP_CONTEXT_CHECK test_queue from_a_trap_nothing_is_done
+QUEUE_UNSORTED test_queue descending_addresses_flush_every_time
 DROP_REFS_EARLY test_engine step_8_waits_for_a_cpu_in_the_handler
 DROP_REFS_EARLY test_fetch_model $slow
 HANDLER_WITHOUT_REF test_engine references_are_held_from_step_1_to_step_8
 HANDLER_WITHOUT_REF test_fetch_model $slow
-QUEUE_UNSORTED test_queue descending_addresses_flush_every_time
 QUEUE_UNSORTED test_queue random_addresses_flush_at_each_descent
 QUEUE_UNSORTED test_history linux_2aebf5ee43bf_a_single_patch_below_the_queue_is_found
 SKIP_BOUNDARY_CHECK test_queue_rules every_broken_rule_is_named_and_nothing_is_written
@@ -108,7 +111,7 @@ program_reports() {
 
 program_is_quiet() {
 	local output
-	output=$("$B/fault/smpoke" --quick --suite check,emulate,forms,places --out "$out" 2>&1) || {
+	output=$("$B/fault/smpoke" --quick --suite check,emulate,forms,places,queue --out "$out" 2>&1) || {
 		echo "$output"
 		return 1
 	}
@@ -122,6 +125,9 @@ done <<'END'
 SKIP_SYNC1 forms forms/nop5-jmp32 syncs are wrong
 SKIP_SYNC2 forms forms/nop5-jmp32 syncs are wrong
 SKIP_SYNC3 forms forms/nop1-ret syncs are wrong
+SKIP_SYNC3 queue queue/syncs syncs instead of
+SKIP_CONTEXT_CHECK queue queue/no-lock queued without text_mutex
+QUEUE_UNSORTED queue queue/descending flushes instead of
 CLOBBER_NEIGHBOURS places places/line text around the sites was changed
 LEAVE_ALIAS_OPEN check check/refused control
 WRONG_CALL_RETURN emulate emulate/call call \(e8[0-9a-f]+\) under flags 0: stack word -1 is

@@ -15,7 +15,8 @@ smpoke=$B/host/smpoke
 out=$B/host-test
 rm -rf "$out"
 mkdir -p "$out"
-all=check,emulate,forms,places,lock,poke,interfere
+all=check,emulate,forms,places,queue,lock,poke,interfere
+alone="needs smp|needs irq_off"
 sizes=1,2,4,8,16,32,64,128,256
 
 # run NAME OPTION...: a run of its own; $run is its folder
@@ -34,7 +35,7 @@ run() {
 fact() { sed -n "s/^[^,]*,[^,]*,$2,//p" "$1/machine.csv"; }
 
 run one-cpu --cpus 1
-judge_run "one CPU: the results" "$run" host 1 $all $sizes "needs smp"
+judge_run "one CPU: the results" "$run" host 1 $all $sizes "$alone"
 cp -r "$run" "$out/good"
 
 private=no
@@ -75,11 +76,11 @@ spoiled() {
 		fail "control: $1" "the change has changed nothing"
 		return
 	fi
-	found=$(judge "$out/spoiled" host 1 $all $sizes "needs smp")
+	found=$(judge "$out/spoiled" host 1 $all $sizes "$alone")
 	match "control: $1" "$found" "$2"
 }
 
-equal "control: the copy itself is good" "$(judge "$out/good" host 1 $all $sizes "needs smp")" ""
+equal "control: the copy itself is good" "$(judge "$out/good" host 1 $all $sizes "$alone")" ""
 spoiled "a row is missing" 'missing: lock/bts-1line 90' results.csv '/bts-1line,90,/d'
 spoiled "a row is there twice" 'twice: lock/bts-1line 90' results.csv '/bts-1line,90,/p'
 spoiled "a row too many" 'not asked for: lock/new' results.csv '/bts-1line,90,/{p;s/bts-1line/new/}'

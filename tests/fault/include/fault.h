@@ -24,6 +24,7 @@
 	X(HANDLER_WITHOUT_REF) /* the handler takes no reference */                                \
 	X(LEAVE_ALIAS_OPEN) /* step 6 left out */                                                  \
 	X(QUEUE_UNSORTED) /* a site below the last one is queued without a flush */                \
+	X(SKIP_CONTEXT_CHECK) /* a call without the lock, or with interrupts off, is taken */      \
 	X(SKIP_BOUNDARY_CHECK) /* a site in the middle of an instruction is taken */               \
 	X(LOCKS_TEXT_END) /* a lock entry at the end of the text is accepted */                    \
 	X(WRONG_CALL_RETURN) /* an emulated CALL pushes an address one off */                      \
