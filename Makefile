@@ -4,6 +4,7 @@
 #
 #   make run     boot it under QEMU/OVMF; results land in results/<run>/   SMP=2 ARGS="--quick" OVMF=
 #   make test    build and pass all tests
+#   make soak    the long test, on both machines: some minutes   SOAK_HOST= SOAK_QEMU= sites   SEED=
 #   make host    build/host/smpoke, the same program as a Linux process
 #   make image   build/smpoke.efi
 #   make clean
@@ -33,7 +34,7 @@ CORE = insn insn_form insn_nop int3 nops relocate smp_locks smp_text_poke text_m
 BENCH = answers assemble bench cell csv draft emulation facts flood format main options \
 	options_file options_text region region_sites results runner screen stats stress \
 	suite_check suite_emulate suite_forms suite_interfere suite_lock suite_places suite_poke \
-	suite_queue suite_queue_context suites summary text toggle victim
+	suite_queue suite_queue_context suite_soak suites summary text toggle victim
 EFI_C = acpi alloc apic arena args clock console cpu_state cpus facts fatal files firmware \
 	identify idt interrupt main memory mp paging results smbios strings sync text time \
 	trap_handlers volume
@@ -58,7 +59,7 @@ HOST_FLAGS = $(BASE) -D_GNU_SOURCE -fPIE -pthread
 HOST_LINK = -pie -pthread -Wl,--defsym=_stext=_init
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-.PHONY: all run test host image clean FORCE
+.PHONY: all run soak test host image clean FORCE
 .DELETE_ON_ERROR:
 all: image host
 
@@ -170,6 +171,22 @@ run: $B/stick.img
 	tools/take-results $B/stick.img results
 	@tail -n 1 $B/console.log | grep -qx 'end status=0' || \
 		{ echo "make run: the run did not end well; see above and $B/console.log"; exit 1; }
+
+# ---- The long test ----
+
+SOAK_HOST ?= 10000000
+SOAK_QEMU ?= 100000
+SEED ?=
+soak_args = --quick --suite soak $(if $(SEED),--seed $(SEED)) --toggles
+
+# Both run, whatever the first one says; each prints its seed and its summary.
+soak: host image
+	@mkdir -p $B/soak
+	@status=0; \
+	$B/host/smpoke $(soak_args) $(SOAK_HOST) --out $B/soak || status=1; \
+	$(MAKE) --no-print-directory run QEMU_TIMEOUT=1800 \
+		ARGS='$(soak_args) $(SOAK_QEMU)' || status=1; \
+	exit $$status
 
 include tests/tests.mk
 

@@ -80,6 +80,7 @@ extern const struct suite suite_lock;
 extern const struct suite suite_places;
 extern const struct suite suite_poke;
 extern const struct suite suite_queue;
+extern const struct suite suite_soak;
 
 /**
  * bench_fail() - set the reason of the bench under way

@@ -3,5 +3,5 @@
 
 const struct suite *const suites[] = {
 	&suite_check, &suite_emulate, &suite_forms,	&suite_places, &suite_queue,
-	&suite_lock,  &suite_poke,    &suite_interfere, NULL,
+	&suite_lock,  &suite_poke,    &suite_interfere, &suite_soak,   NULL,
 };

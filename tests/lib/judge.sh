@@ -75,3 +75,9 @@ judge_run() {
 	wrong=$(judge "$@")
 	if [ -z "$wrong" ]; then pass "$name"; else fail "$name" "$wrong"; fi
 }
+
+# toggled FOLDER: how many sites suite soak has toggled, all samples together
+toggled() {
+	awk -F, '$3 == "soak" && $5 == "toggles" { row = NR - 1 } row && FILENAME ~ /samples/ && $3 == row {
+		sum += $5 } END { print sum + 0 }' "$1/results.csv" "$1/samples.csv"
+}

@@ -73,7 +73,7 @@ SELECT 'no floor: poke ' || variant || ' sites=' || sites FROM ok WHERE suite = 
 SELECT 'victims alone cannot pass: ' || name FROM f JOIN ok USING (row) WHERE
 	variant = 'passes' AND (ok.cpus = '1') <> (f.max = 0);
 SELECT 'nobody trapped in any batch: ' || suite FROM f JOIN ok USING (row), p
-	WHERE variant = 'traps' AND suite IN ('forms', 'places') AND p.cpus <> '1'
+	WHERE variant = 'traps' AND suite IN ('forms', 'places', 'soak') AND p.cpus <> '1'
 	GROUP BY suite HAVING max(f.max) = 0;
 
 -- ---- Samples stand behind the figures ----
