@@ -147,12 +147,17 @@ bool text_map_starts(const struct text_map *map, const u8 *addr)
 	return fault(SKIP_BOUNDARY_CHECK) || map->starts[i / WORD_BITS] >> i % WORD_BITS & 1;
 }
 
+/* What is written may end or begin outside of a range, or lie in two. */
 void text_map_rewritten(const u8 *addr, size_t len)
 {
-	struct text_map *map = text_map_of(addr, len);
+	for (struct text_map *map = maps; map; map = map->next) {
+		const u8 *map_end = map->text + map->bytes;
+		const u8 *from = addr > map->text ? addr : map->text;
+		const u8 *to = addr + len < map_end ? addr + len : map_end;
 
-	if (map)
-		decode_range(map, addr - map->text, addr - map->text + len);
+		if (from < to)
+			decode_range(map, from - map->text, to - map->text);
+	}
 }
 
 void text_map_one_insn(struct text_map *map, const u8 *addr, size_t len)

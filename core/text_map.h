@@ -15,7 +15,10 @@ struct text_map *text_map_of(const u8 *addr, size_t len);
 /* text_map_starts() - true when an instruction begins at @addr, which @map holds */
 bool text_map_starts(const struct text_map *map, const u8 *addr);
 
-/* text_map_rewritten() - other code stands in [addr, addr + len) now, and begins at @addr */
+/*
+ * text_map_rewritten() - other code stands in [addr, addr + len) now, and begins at @addr, as the
+ * part that is registered begins with an instruction
+ */
 void text_map_rewritten(const u8 *addr, size_t len);
 
 /* text_map_one_insn() - the site [addr, addr + len) is one instruction, whatever it was before */

@@ -187,6 +187,28 @@ static void starts_are_where_the_decoder_walks(void **state)
 		assert_int_equal(ask_for(sim_text + 300 + i, 0xC3), 0);
 }
 
+/* The map of each range is kept, also by a write that begins or ends outside of it. */
+static void a_write_across_the_border_of_ranges_is_seen_by_both(void **state)
+{
+	/* two MOVs, each in a range of its own */
+	static const u8 code[] = { 0xB8, 0x90, 0x90, 0x90, 0x90, 0xB8, 0x90, 0x90, 0x90, 0x90 };
+
+	(void)state;
+	text_mutex_unlock();
+	text_unregister(sim_text);
+	assert_int_equal(text_register(sim_text, 100, NULL), 0);
+	assert_int_equal(text_register(sim_text + 100, 100, NULL), 0);
+	text_mutex_lock();
+	assert_int_equal(text_poke_copy_locked(sim_text + 95, code, sizeof(code), false), 0);
+	expect_refused_as("in the first range", ask_for(sim_text + 97, 0xC3),
+			  TEXT_POKE_RULE_BOUNDARY);
+	expect_refused_as("in the second range", ask_for(sim_text + 102, 0xC3),
+			  TEXT_POKE_RULE_BOUNDARY);
+	assert_int_equal(text_poke_copy_locked(sim_text + 195, code, sizeof(code), false), 0);
+	expect_refused_as("half registered", ask_for(sim_text + 197, 0xC3),
+			  TEXT_POKE_RULE_BOUNDARY);
+}
+
 /* The INT3s behind a short jump stood at starts; they are inside the instruction that follows it.
  */
 static void the_padding_of_a_site_is_no_place_for_another(void **state)
@@ -218,6 +240,7 @@ int main(void)
 		POKE_TEST(text_that_was_not_registered_is_not_patched),
 		POKE_TEST(what_is_no_code_is_not_registered),
 		POKE_TEST(starts_are_where_the_decoder_walks),
+		POKE_TEST(a_write_across_the_border_of_ranges_is_seen_by_both),
 		POKE_TEST(the_padding_of_a_site_is_no_place_for_another),
 	};
 
