@@ -107,10 +107,17 @@ static int write_in_chunks(const struct write *all)
 	return err;
 }
 
-/* The image's own text. Code that is loaded at run time lies elsewhere. */
+/*
+ * The image's own text. Code that is loaded at run time lies elsewhere. Asked of any address and
+ * length, so the end is not computed: it need not exist.
+ */
 static bool is_core_text(const u8 *addr, size_t len)
 {
-	return addr < (const u8 *)_etext && addr + len > (const u8 *)_stext;
+	u64 start = (u64)_stext;
+
+	if ((u64)addr >= start)
+		return addr < (const u8 *)_etext;
+	return len > start - (u64)addr;
 }
 
 int text_poke(void *addr, const void *src, size_t len)

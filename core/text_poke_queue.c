@@ -94,7 +94,7 @@ static bool fills_site(const struct insn *insn, const u8 *bytes, size_t len)
 
 static int check_place(struct candidate *c)
 {
-	s64 rel = (s64)c->addr - (s64)_stext;
+	s64 rel = (s64)((u64)c->addr - (u64)_stext);
 	size_t max = c->len >= 2 && c->opcode[0] == 0x0F && (c->opcode[1] & 0xF0) == 0x80
 			     ? JCC32_INSN_SIZE
 			     : TEXT_POKE_MAX_OPCODE_SIZE;

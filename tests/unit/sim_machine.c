@@ -240,9 +240,9 @@ void machine_free(void *mem, size_t bytes)
 
 bool text_contains(const void *addr, size_t len)
 {
-	const u8 *p = addr;
+	u64 offset = (u64)addr - (u64)sim_text;
 
-	return p >= sim_text && len <= SIM_TEXT_BYTES && p + len <= sim_text + SIM_TEXT_BYTES;
+	return offset <= SIM_TEXT_BYTES && len <= SIM_TEXT_BYTES - offset;
 }
 
 static void on_store(size_t offset)

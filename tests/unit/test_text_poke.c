@@ -61,6 +61,24 @@ static void early_needs_the_lock_or_to_be_alone(void **state)
 	assert_true(text_mutex_held());
 }
 
+/* Found by fuzz_queue: addresses and lengths whose end, or distance, is no number of 64 bits. */
+static void what_wraps_around_is_refused_as_what_it_is(void **state)
+{
+	u8 *const last = (u8 *)~0ul;
+
+	(void)state;
+	assert_int_equal(text_poke(last, ret, 1), -ERR_RANGE);
+	assert_int_equal(text_poke_copy_locked(sim_text, ret, ~0ul, true), -ERR_RANGE);
+	assert_int_equal(text_poke_copy_locked(last, ret, ~0ul, false), -ERR_RANGE);
+	/* From before the image's own text to behind it. */
+	assert_int_equal(text_poke_copy_locked(NULL, ret, ~0ul, false), -ERR_PERM);
+	assert_int_equal(text_poke_copy_locked(NULL, ret, 0, false), -ERR_RANGE);
+	expect_refused_as("farther than s64 reaches",
+			  smp_text_poke_single((void *)(1ul << 63), ret, 1, NULL),
+			  TEXT_POKE_RULE_REACH);
+	assert_string_equal(sim_order(), "");
+}
+
 static void outside_text_nothing_is_written(void **state)
 {
 	static u8 data[2] = { 1, 2 };
@@ -207,6 +225,8 @@ static void a_write_across_the_border_of_ranges_is_seen_by_both(void **state)
 	assert_int_equal(text_poke_copy_locked(sim_text + 195, code, sizeof(code), false), 0);
 	expect_refused_as("half registered", ask_for(sim_text + 197, 0xC3),
 			  TEXT_POKE_RULE_BOUNDARY);
+	text_mutex_unlock();
+	text_unregister(sim_text + 100);
 }
 
 /* The INT3s behind a short jump stood at starts; they are inside the instruction that follows it.
@@ -233,6 +253,7 @@ int main(void)
 		POKE_TEST(only_the_owner_of_the_lock_pokes),
 		POKE_TEST(kgdb_pokes_only_while_nobody_holds_the_lock),
 		POKE_TEST(early_needs_the_lock_or_to_be_alone),
+		POKE_TEST(what_wraps_around_is_refused_as_what_it_is),
 		POKE_TEST(outside_text_nothing_is_written),
 		POKE_TEST(core_text_must_be_meant),
 		POKE_TEST(one_poke_is_two_pages_at_most),
