@@ -82,8 +82,9 @@ size_t options_describe(const struct options *options, const char *const *suite_
 	len += format(buf + len, size - len, " --seed %lu", options->seed);
 	if (options->plan != PLAN_DEFAULT)
 		len += format(buf + len, size - len, " --%s", plan_name(options->plan));
+	/* With '=', because a name that begins with "--" would not pass for a value otherwise. */
 	if (options->out)
-		len += format(buf + len, size - len, " --out %s", options->out);
+		len += format(buf + len, size - len, " --out=%s", options->out);
 	if (options->serialize)
 		len += format(buf + len, size - len, " --serialize %s",
 			      sync_core_name(options->serialize));

@@ -207,7 +207,7 @@ static void machine_csv_says_what_the_run_was(void **state)
 	assert_string_equal(fact("cpu_brand"), "Fake CPU, \"fast\"");
 	assert_string_equal(fact("options"),
 			    "--suite lock --batch 1,2,4,8,16,32,64,128,256 --seed 7 --quick "
-			    "--out somewhere --then reboot");
+			    "--out=somewhere --then reboot");
 	assert_null(fact("up_reason"));
 }
 

@@ -427,12 +427,24 @@ static void described_options_ask_for_the_same_run_again(void **state)
 			       "--serialize mov-cr2 --then poweroff"),
 			 0);
 	options_describe(&options, suite_names, text, sizeof(text));
-	assert_string_equal(text, "--suite check,poke --cpus 2 --batch 3,1 --seed 9 --full --out d "
+	assert_string_equal(text, "--suite check,poke --cpus 2 --batch 3,1 --seed 9 --full --out=d "
 				  "--serialize mov-cr2 --then poweroff");
 	first = options;
 	assert_int_equal(parse(text), 0);
 	assert_memory_equal(first.suite_wanted, options.suite_wanted, 3);
 	assert_int_equal(first.plan, options.plan);
+}
+
+/* Found by fuzz_options: such a name is a value behind '=' only. */
+static void a_folder_named_like_an_option_is_described_too(void **state)
+{
+	char text[512];
+
+	(void)state;
+	assert_int_equal(parse("--out=--suite"), 0);
+	options_describe(&options, suite_names, text, sizeof(text));
+	assert_int_equal(parse(text), 0);
+	assert_string_equal(options.out, "--suite");
 }
 
 static void help_fits_one_screen_and_names_every_option(void **state)
@@ -481,6 +493,7 @@ int main(void)
 		cmocka_unit_test(a_file_of_the_largest_size_is_read_and_one_byte_more_refused),
 		cmocka_unit_test(more_words_than_there_is_room_for_are_refused),
 		cmocka_unit_test(described_options_ask_for_the_same_run_again),
+		cmocka_unit_test(a_folder_named_like_an_option_is_described_too),
 		cmocka_unit_test(help_fits_one_screen_and_names_every_option),
 	};
 
