@@ -5,6 +5,7 @@
 #   make run     boot it under QEMU/OVMF; results land in results/<run>/   SMP=2 ARGS="--quick" OVMF=
 #   make test    build and pass all tests
 #   make soak    the long test, on both machines: some minutes   SOAK_HOST= SOAK_QEMU= sites   SEED=
+#   make fuzz    arbitrary input, by libFuzzer   FUZZ_SECONDS=60 for each target, FUZZ="fuzz_queue"
 #   make host    build/host/smpoke, the same program as a Linux process
 #   make image   build/smpoke.efi
 #   make clean
@@ -189,6 +190,7 @@ soak: host image
 	exit $$status
 
 include tests/tests.mk
+include tests/fuzz/fuzz.mk
 
 clean:
 	rm -rf $B

@@ -17,9 +17,14 @@
 #include "machine.h"
 #include "machine_text.h"
 
+/* Less for the fuzz targets, which look at all of it again and again. */
+#ifndef SIM_TEXT_BYTES
 #define SIM_TEXT_BYTES (260 * 64)
+#endif
 #define SIM_NR_CPUS 4
+#ifndef SIM_MAX_EVENTS
 #define SIM_MAX_EVENTS 32
+#endif
 
 enum sim_event_kind {
 	SIM_OPEN,
