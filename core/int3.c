@@ -41,7 +41,10 @@ noinstr bool int3_emulate(struct trap_regs *regs, u64 addr, u8 opcode, u8 len, s
 	}
 }
 
-/* Bytes may be changing under us: each is read once, and the value read decides. */
+/*
+ * Bytes may be changing under us: each is read once, and the value read decides. And none is read
+ * that the bytes before it do not call for: there may be nothing behind the end of text.
+ */
 static noinstr u8 byte_at(const u8 *addr)
 {
 	return *(const volatile u8 *)addr;
@@ -72,7 +75,7 @@ static noinstr u8 nop_len_at(const u8 *addr)
 
 noinstr bool int3_emulate_memory(struct trap_regs *regs, const u8 *addr)
 {
-	u8 first = byte_at(addr), second, nop_len;
+	u8 first = byte_at(addr), nop_len;
 
 	switch (first) {
 	case RET_INSN_OPCODE:
@@ -84,10 +87,13 @@ noinstr bool int3_emulate_memory(struct trap_regs *regs, const u8 *addr)
 	case 0x70 ... 0x7F:
 		return int3_emulate(regs, (u64)addr, first, JMP8_INSN_SIZE, (s8)byte_at(addr + 1));
 	}
-	second = byte_at(addr + 1);
-	if (first == 0x0F && (second & 0xF0) == 0x80)
-		return int3_emulate(regs, (u64)addr, 0x70 | (second & 0x0F), JCC32_INSN_SIZE,
-				    rel32_at(addr + 2));
+	if (first == 0x0F) {
+		u8 second = byte_at(addr + 1);
+
+		if ((second & 0xF0) == 0x80)
+			return int3_emulate(regs, (u64)addr, 0x70 | (second & 0x0F),
+					    JCC32_INSN_SIZE, rel32_at(addr + 2));
+	}
 	nop_len = nop_len_at(addr);
 	return nop_len && int3_emulate(regs, (u64)addr, 0x90, nop_len, 0);
 }

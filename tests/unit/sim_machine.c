@@ -19,8 +19,7 @@
 
 struct sim sim;
 __thread u32 sim_this_cpu;
-u8 sim_text[SIM_TEXT_BYTES] __attribute__((aligned(4096)));
-static u8 alias[ALIAS_BYTES] __attribute__((aligned(4096)));
+struct sim_memory sim_memory;
 static u8 committed[SIM_TEXT_BYTES]; /* what the text must be, for all that came by the alias */
 
 #define REQUIRE(cond)                                                                              \
@@ -34,14 +33,16 @@ static u8 committed[SIM_TEXT_BYTES]; /* what the text must be, for all that came
 /* Poisoned at 8-byte grain, which the alignment of the buffer satisfies. */
 static void close_alias(void)
 {
-	ASAN_POISON_MEMORY_REGION(alias, sizeof(alias));
+	ASAN_POISON_MEMORY_REGION(sim_memory.alias, sizeof(sim_memory.alias));
 	sim.alias_is_open = false;
 }
 
 void sim_reset(void)
 {
 	sim_stores_unwatch();
-	ASAN_UNPOISON_MEMORY_REGION(alias, sizeof(alias));
+	ASAN_UNPOISON_MEMORY_REGION(sim_memory.alias, sizeof(sim_memory.alias));
+	ASAN_POISON_MEMORY_REGION(sim_memory.behind_text, sizeof(sim_memory.behind_text));
+	ASAN_POISON_MEMORY_REGION(sim_memory.behind_alias, sizeof(sim_memory.behind_alias));
 	memset(&sim, 0, sizeof(sim));
 	memset(sim_text, INT3_INSN_OPCODE, sizeof(sim_text));
 	memcpy(committed, sim_text, sizeof(committed));
@@ -147,7 +148,7 @@ static void note(enum sim_event_kind kind)
 
 	REQUIRE(!memcmp(sim_text, committed, sizeof(sim_text)));
 	if (sim.alias_is_open)
-		memcpy(sim_text, alias, sizeof(sim_text));
+		memcpy(sim_text, sim_memory.alias, sizeof(sim_text));
 	memcpy(committed, sim_text, sizeof(committed));
 	if (sim.nr_events < SIM_MAX_EVENTS) {
 		event->kind = kind;
@@ -247,7 +248,7 @@ bool text_contains(const void *addr, size_t len)
 
 static void on_store(size_t offset)
 {
-	sim.at_store(alias, offset);
+	sim.at_store(sim_memory.alias, offset);
 }
 
 int text_alias_open(ptrdiff_t *ret_delta)
@@ -255,13 +256,13 @@ int text_alias_open(ptrdiff_t *ret_delta)
 	REQUIRE(!sim.alias_is_open && text_mutex_held());
 	if (sim.fail_open)
 		return -ERR_FAULT;
-	ASAN_UNPOISON_MEMORY_REGION(alias, sizeof(alias));
-	memcpy(alias, sim_text, sizeof(sim_text));
+	ASAN_UNPOISON_MEMORY_REGION(sim_memory.alias, sizeof(sim_memory.alias));
+	memcpy(sim_memory.alias, sim_text, sizeof(sim_memory.alias));
 	note(SIM_OPEN);
 	sim.alias_is_open = true;
 	if (sim.at_store)
-		sim_stores_watch(alias, sizeof(alias), on_store);
-	*ret_delta = alias - sim_text;
+		sim_stores_watch(sim_memory.alias, ALIAS_BYTES, on_store);
+	*ret_delta = sim_memory.alias - sim_text;
 	return 0;
 }
 

@@ -58,7 +58,17 @@ struct sim {
 
 extern struct sim sim;
 extern __thread u32 sim_this_cpu;
-extern u8 sim_text[SIM_TEXT_BYTES];
+
+/* Text and alias, and behind each what is poisoned always: ASan guards nothing so well aligned. */
+struct sim_memory {
+	u8 text[SIM_TEXT_BYTES] __attribute__((aligned(4096)));
+	u8 behind_text[64];
+	u8 alias[SIM_TEXT_BYTES] __attribute__((aligned(4096)));
+	u8 behind_alias[64];
+};
+
+extern struct sim_memory sim_memory;
+#define sim_text sim_memory.text
 
 /* sim_reset() - all INT3, nothing recorded, core's engine ready; between tests */
 void sim_reset(void);

@@ -8,6 +8,8 @@
  */
 #include "engine_fixture.h"
 
+#include "nops.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -260,6 +262,35 @@ static void a_stale_trap_on_another_instruction_is_run_again(void **state)
 	assert_int_equal(text_poke_traps(1).nr_stale, 1);
 }
 
+/* Found by fuzz_queue: behind the last instruction of text there may be nothing that can be read.
+ */
+static void a_stale_trap_at_the_end_of_text_reads_nothing_behind_it(void **state)
+{
+	static const struct {
+		u8 len;
+		u8 bytes[JCC32_INSN_SIZE];
+	} last[] = {
+		{ 1, { 0xC3 } }, { 2, { 0xEB, 0 } },	      { 2, { 0x74, 0 } },
+		{ 1, { 0x50 } }, { 5, { 0xE9, 0, 0, 0, 0 } }, { 6, { 0x0F, 0x84, 0, 0, 0, 0 } },
+	};
+	u64 stack = 0;
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(last); i++) {
+		struct trap_regs regs = { .sp = (u64)&stack };
+
+		assert_true(sim_trap(
+			1, sim_put(SIM_TEXT_BYTES - last[i].len, last[i].bytes, last[i].len),
+			&regs));
+	}
+	for (u8 len = 1; len <= NOP_MAX_BYTES; len++) {
+		struct trap_regs regs = { 0 };
+
+		assert_true(sim_trap(1, sim_put(SIM_TEXT_BYTES - len, nop_bytes(len), len), &regs));
+		assert_ptr_equal((void *)regs.ip, sim_text + SIM_TEXT_BYTES);
+	}
+}
+
 static void trap_on_every_cpu(enum sim_event_kind kind, u32 nr_of_kind)
 {
 	if (kind != SIM_SYNC || nr_of_kind != 2)
@@ -327,6 +358,7 @@ int main(void)
 		ENGINE_TEST(a_foreign_int3_is_reported_and_left_alone),
 		ENGINE_TEST(an_int3_beside_the_batch_is_foreign_while_it_runs),
 		ENGINE_TEST(a_stale_trap_on_another_instruction_is_run_again),
+		ENGINE_TEST(a_stale_trap_at_the_end_of_text_reads_nothing_behind_it),
 		ENGINE_TEST(handled_traps_are_counted_while_the_batch_runs),
 		ENGINE_TEST(settling_is_one_write_and_one_sync_and_only_with_the_quirk),
 		ENGINE_TEST(stamps_follow_the_steps),
