@@ -62,33 +62,82 @@ equal "no symbol is undefined" "$(nm -u "$B/smpoke.so")" ""
 equal "no vector register is used, which a trap would not save" \
 	"$(objdump -d --no-show-raw-insn "$B/smpoke.so" | grep -cE '%[xyz]mm[0-9]')" 0
 
-# ---- The path of #BP ----
+# ---- The path of #BP, and what the sync runs ----
+
+# Each is named, so that nothing here holds because a function has gone elsewhere.
+core_path=(smp_text_poke_bp_hook smp_text_poke_int3_handler int3_emulate int3_emulate_memory nop_bytes
+	machine_this_cpu)
 
 # Ways out that are meant: the hooks of #BP and of interrupts,
 # and the ends of a trap that is not ours, which do not come back to the patched code.
 check "UEFI: nothing in .noinstr.text can be patched, and nothing leaves it" \
-	tests/tree/check-noinstr "$B/smpoke.so" 'trap_breakpoint>*' \
-	'trap_breakpoint>trap_end_procedure' 'trap_common>trap_handle' \
+	tests/tree/check-noinstr "$B/smpoke.so" "${core_path[@]}" \
+	vector_breakpoint trap_breakpoint vector_sync sync_interrupt \
+	'trap_breakpoint>*' 'trap_breakpoint>trap_end_procedure' 'trap_common>trap_handle' \
 	'fixed_interrupt>*' 'nmi_interrupt>*'
+# There the sync is the kernel's.
 check "host: nothing in .noinstr.text can be patched, and nothing leaves it" \
-	tests/tree/check-noinstr "$B/host/smpoke" 'on_trap>*' \
-	'on_trap>leave_by_fault' 'require_trap>host_die' 'on_trap>host_die'
+	tests/tree/check-noinstr "$B/host/smpoke" "${core_path[@]}" \
+	on_trap regs_from_context regs_to_context \
+	'on_trap>*' 'on_trap>leave_by_fault' 'require_trap>host_die' 'on_trap>host_die'
 
-# The control: the same operations, planted into the section.
+# From vector to C and back there is no other call than the one whose function was named above.
+calls_of() {
+	objdump -d --no-show-raw-insn "$B/smpoke.so" --disassemble="$1" | sed -n 's/.*call.*<\(.*\)>$/\1/p'
+}
+equal "the vector of #BP calls trap_breakpoint and nothing else" \
+	"$(calls_of vector_breakpoint)" trap_breakpoint
+equal "the vector of the sync calls sync_interrupt and nothing else" \
+	"$(calls_of vector_sync)" sync_interrupt
+
+# The controls: one breach each, planted into the section, and beside each what is no breach.
 cat >"$work/planted.c" <<'END'
 #include "atomic.h"
 u32 word;
+void (*hook)(void);
 __attribute__((noinline)) void outside(void) { word = 1; }
 noinstr u32 patchable(void) { return atomic_fetch_add(&word, 1); }
+noinstr u32 locks_for_good(void) { return raw_atomic_fetch_add(&word, 1); }
 noinstr void leaves(void) { outside(); __asm__ volatile(""); }
+noinstr void jumps_away(void) { outside(); }
+noinstr void leaves_prefixed(void) { __asm__ volatile(".byte 0x66, 0x66\n\trex.W call outside"); }
+noinstr void calls_pointer(void) { hook(); __asm__ volatile(""); }
+noinstr void jumps_by_pointer(void) { hook(); }
+noinstr u32 switches(u32 v)
+{
+	switch (v) {
+	case 0: return word;
+	case 1: return word * 3;
+	case 2: return word ^ 77;
+	case 3: return word / 5;
+	case 4: return word << 6;
+	case 5: return word % 9;
+	case 6: return word - 11;
+	}
+	return 0;
+}
+noinstr u32 stays(u32 v) { return v ? locks_for_good() : 0; }
 u32 fine(void) { return atomic_fetch_add(&word, 2); }
 END
-gcc -O1 -fPIC -shared -fvisibility=hidden -Wl,-Bsymbolic -Iinclude "$work/planted.c" -o "$work/planted.so" \
-	-Wl,-u,patchable -Wl,-u,leaves
-refute "control: a LOCK_PREFIX in .noinstr.text" 'LOCK_PREFIX at 0x[0-9a-f]+ is in .noinstr.text' \
-	tests/tree/check-noinstr "$work/planted.so"
-refute "control: a call out of .noinstr.text" '^leaves>outside' \
-	tests/tree/check-noinstr "$work/planted.so"
-equal "control: and only the one of the two that is in there" \
-	"$(tests/tree/check-noinstr "$work/planted.so" | grep -c LOCK_PREFIX)" 1
+gcc -O2 -fPIC -shared -fvisibility=hidden -fcf-protection=none -fjump-tables -Wl,-Bsymbolic -Iinclude \
+	"$work/planted.c" -o "$work/planted.so" -Wl,-u,patchable -Wl,-u,leaves
+planted() { tests/tree/check-noinstr "$work/planted.so" "$@"; }
+
+while IFS='|' read -r breach report; do
+	refute "control: $breach" "$report" planted
+done <<'END'
+a LOCK_PREFIX in .noinstr.text|LOCK_PREFIX at 0x[0-9a-f]+ is in .noinstr.text
+a call out of .noinstr.text|^leaves>outside$
+a jump out of .noinstr.text|^jumps_away>outside$
+a call with prefixes out of .noinstr.text|^leaves_prefixed>outside$
+a call through a pointer|^calls_pointer>\*$
+a jump through a pointer|^jumps_by_pointer>\*$
+a jump through a table|^switches>\*$
+END
+refute "control: a function that is not there" 'there is no outside in .noinstr.text' planted outside
+refute "control: a name that nothing has" 'there is no nowhere in .noinstr.text' planted nowhere
+equal "control: of the two LOCK_PREFIXes only the one that is in there" \
+	"$(planted | grep -c LOCK_PREFIX)" 1
+equal "control: what is named, and what stays inside, is no breach" \
+	"$(planted stays locks_for_good 'leaves>outside' | grep -cE '^(leaves>|stays|locks_for_good|fine)')" 0
 plan
