@@ -8,51 +8,16 @@
 #include "machine.h"
 #include "machine_text.h"
 #include "mem.h"
+#include "refused.h"
 #include "region.h"
 #include "smp_locks.h"
+#include "target.h"
 #include "text_patching.h"
 #include "x86.h"
 
 #define DEADLINE_NS (10 * NSEC_PER_SEC)
 
 static const struct series probe_series[] = { { "probes", "count" } };
-
-/* The page under attack, and ordinary memory beside it for the controls. */
-struct target {
-	u8 *text;
-	u8 *data;
-	ptrdiff_t delta;
-};
-
-static int target_setup(struct bench_run *run)
-{
-	struct target *target = machine_alloc(sizeof(*target));
-
-	if (!target)
-		return bench_fail(run, -ERR_NOMEM, "no memory for the bench");
-	run->priv = target;
-	run->cpus = machine_nr_cpus();
-	target->data = machine_alloc(PAGE_BYTES);
-	target->text = text_alloc(PAGE_BYTES, PAGE_BYTES);
-	if (!target->data || !target->text || text_register(target->text, PAGE_BYTES, NULL))
-		return bench_fail(run, -ERR_NOMEM, "no memory for the target pages");
-	return 0;
-}
-
-static void target_teardown(struct bench_run *run)
-{
-	struct target *target = run->priv;
-
-	if (!target)
-		return;
-	if (target->text) {
-		text_unregister(target->text);
-		text_free(target->text, PAGE_BYTES);
-	}
-	if (target->data)
-		machine_free(target->data, PAGE_BYTES);
-	machine_free(target, sizeof(*target));
-}
 
 /* ---- One access, on one CPU ---- */
 
@@ -212,82 +177,6 @@ static int foreign_sample(struct bench_run *run, u64 *values)
 		expect_foreign(run, cpu, target->text);
 	values[0] = machine_nr_cpus();
 	return 0;
-}
-
-/* ---- What breaks a rule is refused, and nothing is written ---- */
-
-struct bad_request {
-	enum text_poke_rule rule;
-	s32 offset; /* from the start of the target page */
-	u8 len;
-	u8 opcode[8];
-};
-
-/* The target page holds: 0: NOP5, 5: RET, 6: two bytes that are no instruction, then INT3s. */
-static const u8 refusal_code[] = { 0x0F, 0x1F, 0x44, 0x00, 0x00, 0xC3, 0x06, 0x06 };
-
-static const struct bad_request bad_requests[] = {
-	{ TEXT_POKE_RULE_LENGTH, 0, 0, { 0xC3 } },
-	{ TEXT_POKE_RULE_LENGTH, 0, 7, { 0x0F, 0x1F, 0x80, 0, 0, 0, 0 } },
-	{ TEXT_POKE_RULE_LENGTH, 0, 6, { 0x66, 0x0F, 0x1F, 0x44, 0, 0 } },
-	{ TEXT_POKE_RULE_TEXT, 1 << 29, 5, { 0xE9, 0, 0, 0, 0 } },
-	{ TEXT_POKE_RULE_SITE_DECODE, 6, 1, { 0xC3 } },
-	{ TEXT_POKE_RULE_SITE_LENGTH, 5, 2, { 0xEB, 0 } },
-	{ TEXT_POKE_RULE_SITE_DECODE, 0, 2, { 0xEB, 0 } },
-	{ TEXT_POKE_RULE_BOUNDARY, 2, 3, { 0xEB, 0, 0xCC } },
-	{ TEXT_POKE_RULE_NEW_DECODE, 0, 5, { 0x06, 0, 0, 0, 0 } },
-	{ TEXT_POKE_RULE_NEW_LENGTH, 0, 5, { 0xEB, 0, 0x90, 0xCC, 0xCC } },
-	{ TEXT_POKE_RULE_EMULATE, 0, 5, { 0xB8, 1, 0, 0, 0 } },
-};
-
-static int refused_setup(struct bench_run *run)
-{
-	struct target *target;
-	int err = target_setup(run);
-
-	if (err)
-		return err;
-	target = run->priv;
-	err = text_poke_copy(target->text, refusal_code, sizeof(refusal_code));
-	return err ? bench_fail(run, err, "could not write the target page") : 0;
-}
-
-static void expect_refusal(struct bench_run *run, const struct bad_request *bad)
-{
-	struct target *target = run->priv;
-	int err;
-
-	text_mutex_lock();
-	err = smp_text_poke_single(target->text + bad->offset, bad->opcode, bad->len, NULL);
-	text_mutex_unlock();
-	if (err == -ERR_REFUSED && smp_text_poke_refusal()->rule == bad->rule &&
-	    !memcmp(target->text, refusal_code, sizeof(refusal_code)))
-		return;
-	run->violations++;
-	bench_fail(run, -ERR_VERIFY, "not refused as '%s' but '%s'", text_poke_rule_name(bad->rule),
-		   text_poke_rule_name(smp_text_poke_refusal()->rule));
-}
-
-static int refused_sample(struct bench_run *run, u64 *values)
-{
-	static const u8 jmp[] = { JMP32_INSN_OPCODE, 0, 0, 0, 0 };
-	struct target *target = run->priv;
-	int err;
-
-	for (u32 i = 0; i < ARRAY_SIZE(bad_requests); i++)
-		expect_refusal(run, &bad_requests[i]);
-	if (smp_text_poke_single(target->text, jmp, sizeof(jmp), NULL) != -ERR_REFUSED ||
-	    smp_text_poke_refusal()->rule != TEXT_POKE_RULE_LOCK)
-		run->violations++;
-
-	/* The control: the same site, a good request, and back. */
-	text_mutex_lock();
-	err = smp_text_poke_single(target->text, jmp, sizeof(jmp), NULL);
-	if (!err)
-		err = smp_text_poke_single(target->text, refusal_code, sizeof(jmp), NULL);
-	text_mutex_unlock();
-	values[0] = ARRAY_SIZE(bad_requests) + 1;
-	return err ? bench_fail(run, err, "control: a good request was refused") : 0;
 }
 
 /* ---- Lock prefixes go to UP form and back, byte for byte, and every entry is counted ---- */

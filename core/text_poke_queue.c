@@ -177,7 +177,8 @@ static int check_overlap(const struct candidate *c)
 		const struct smp_text_poke_loc *tpl = &text_poke_array.vec[i];
 		const u8 *queued = text_poke_addr(tpl);
 
-		if (queued < c->addr + c->len && c->addr < queued + tpl->len)
+		if (queued < c->addr + c->len && c->addr < queued + tpl->len &&
+		    !fault(ALLOW_OVERLAP))
 			return refuse(TEXT_POKE_RULE_OVERLAP, c->addr, c->opcode, c->len);
 		/* Sorted, and no site is longer than JCC32_INSN_SIZE: earlier ones cannot reach. */
 		if (queued + JCC32_INSN_SIZE <= c->addr)

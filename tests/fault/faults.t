@@ -143,6 +143,8 @@ WRONG_JCC emulate emulate/jcc32 jcc32 \(0f80[0-9a-f]+\) under flags 0: ip is .* 
 WRONG_NOP emulate emulate/nops nops \(0f1f[0-9a-f]+\) under flags 0: trap vector is 6, the CPU's 3
 WRONG_PADDED emulate emulate/padded padded \(eb[0-9a-f]+\) under flags 0: ip is .* the CPU's
 WRONG_PADDED emulate emulate/emulate-arg .* ip is .* the CPU's
+SKIP_BOUNDARY_CHECK check check/refused in the middle of an instruction
+ALLOW_OVERLAP check check/refused site overlaps one already queued
 UNDECODABLE_REGION lock lock/inc-1line code region: .* is no instruction
 UNDECODABLE_REGION poke poke/batch,.1.sites code region: .* is no instruction
 END

@@ -37,6 +37,7 @@ while IFS='|' read -r fault target report; do
 	refute "$fault is reported by $target" "$report" planted "$fault" "$target"
 done <<'END'
 SKIP_BOUNDARY_CHECK|fuzz_queue|by the model 'site is in the middle of an instruction'
+ALLOW_OVERLAP|fuzz_queue|by the model 'site overlaps one already queued'
 QUEUE_UNSORTED|fuzz_queue|syncs instead of|the queue is unsorted
 OMIT_INT3|fuzz_queue|at an event of a batch
 SKIP_SYNC2|fuzz_queue|at an event of a batch

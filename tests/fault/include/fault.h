@@ -26,6 +26,7 @@
 	X(QUEUE_UNSORTED) /* a site below the last one is queued without a flush */                \
 	X(SKIP_CONTEXT_CHECK) /* a call without the lock, or with interrupts off, is taken */      \
 	X(SKIP_BOUNDARY_CHECK) /* a site in the middle of an instruction is taken */               \
+	X(ALLOW_OVERLAP) /* a site that overlaps a queued one is taken */                          \
 	X(LOCKS_TEXT_END) /* a lock entry at the end of the text is accepted */                    \
 	X(WRONG_CALL_RETURN) /* an emulated CALL pushes an address one off */                      \
 	X(WRONG_CALL_TARGET) /* an emulated CALL goes on behind itself */                          \
