@@ -17,7 +17,7 @@ FUZZ_FLAGS = -std=gnu11 -O1 -g -MMD -MP -D_GNU_SOURCE -fPIE -pthread $(WARN) \
 # $1 = folder of the programs, $2 = of their objects, $3 = further objects and archives
 define fuzz_programs
 $1/fuzz_queue: $(FUZZ_QUEUE:%=$2/%.o)
-$(FUZZ_SIM:%=$1/%): $2/sim_machine.o
+$(FUZZ_SIM:%=$1/%): $2/sim_machine.o $2/sim_stores.o
 $(FUZZ:%=$1/%): $1/%: $2/%.o $3
 endef
 
