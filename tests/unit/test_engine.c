@@ -262,7 +262,7 @@ static void a_stale_trap_on_another_instruction_is_run_again(void **state)
 	assert_int_equal(text_poke_traps(1).nr_stale, 1);
 }
 
-/* Found by fuzz_queue: behind the last instruction of text there may be nothing that can be read.
+/* Behind the last instruction of text there may be nothing that can be read.
  */
 static void a_stale_trap_at_the_end_of_text_reads_nothing_behind_it(void **state)
 {

@@ -61,7 +61,7 @@ static void early_needs_the_lock_or_to_be_alone(void **state)
 	assert_true(text_mutex_held());
 }
 
-/* Found by fuzz_queue: addresses and lengths whose end, or distance, is no number of 64 bits. */
+/* Addresses and lengths whose end, or distance, is no number of 64 bits. */
 static void what_wraps_around_is_refused_as_what_it_is(void **state)
 {
 	u8 *const last = (u8 *)~0ul;
