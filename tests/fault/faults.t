@@ -111,9 +111,8 @@ program_reports() {
 
 program_is_quiet() {
 	local output
-	output=$("$B/fault/smpoke" --quick --suite check,emulate,forms,places,queue --out "$out" 2>&1) || {
-	output=$("$B/fault/smpoke" --quick --suite check,queue,forms,places,soak --toggles 20000 \
-		--out "$out" 2>&1) || {
+	output=$("$B/fault/smpoke" --quick --suite check,emulate,forms,places,queue,soak \
+		--toggles 20000 --out "$out" 2>&1) || {
 		echo "$output"
 		return 1
 	}

@@ -12,8 +12,7 @@
 static const char *const suite_names[] = { "check", "lock", "poke", NULL };
 
 static struct options options;
-static char error[384];
-static char words[2048];
+static char error[384], words[2048];
 
 /* The words of @line, separated by single blanks, as a command line. */
 static int parse(const char *line)
