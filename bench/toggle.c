@@ -30,11 +30,32 @@ static int toggle_failed(struct bench_run *run, int err)
 	return bench_fail(run, err, "batch of %u: %s", run->sites, error_name(err));
 }
 
+/*
+ * I3 by the clock: no CPU has met an INT3 since the last batch came to its end. Not in a process,
+ * where signals come late; there victims judge by pass. A machine whose CPUs' counters differ by
+ * more than a trap takes would be blamed wrongly: the message says by how much.
+ */
+static void judge_quiet(struct bench_run *run)
+{
+	u64 quiet_tick = smp_text_poke_stats()->quiet_tick;
+
+	if (!(machine_caps() & MACHINE_CAP_RING0))
+		return;
+	for (u32 cpu = 0; cpu < machine_nr_cpus(); cpu++) {
+		s64 late = (s64)(text_poke_traps(cpu).last_tick - quiet_tick);
+
+		if (late > 0)
+			bench_violation(run, "cpu %u met an INT3 %lu ns after its batch", cpu,
+					machine_ns((u64)late));
+	}
+}
+
 int toggle(struct bench_run *run, struct toggler *t, u64 *ret_begin)
 {
 	bool new = !t->new;
 	int err;
 
+	judge_quiet(run);
 	text_mutex_lock();
 	victims_epoch_begin(&t->victims);
 	*ret_begin = rdtsc_ordered();
@@ -212,6 +233,7 @@ static void blame_victims(struct bench_run *run, const struct victims *v)
 void toggle_end(struct bench_run *run, struct toggler *t)
 {
 	victims_stop(&t->victims);
+	judge_quiet(run);
 	run->violations += victims_violations(&t->victims);
 	blame_victims(run, &t->victims);
 	if (!text_poke_refs_idle())

@@ -17,7 +17,7 @@ struct toggler {
 };
 
 /**
- * toggle() - make the other form live, in one batch
+ * toggle() - make the other form live, in one batch; an INT3 met since the last one is a violation
  * @ret_begin: time stamp before the first site was queued
  *
  * Return: 0, or an error with run->reason set; nothing is queued then.

@@ -85,6 +85,33 @@ static int survey(const u8 *buf, size_t len, bool *ret_inner)
 	return 0;
 }
 
+/* It would lead into the middle of the filling, which is another instruction. */
+static bool splits_nop(const u8 *buf, size_t len, size_t target)
+{
+	struct insn insn;
+
+	for (size_t at = 0; at < target; at += insn.len) {
+		if (insn_decode(&insn, buf + at, len - at))
+			return false;
+		if (target < at + insn.len)
+			return may_be_merged(buf + at, insn.len);
+	}
+	return false;
+}
+
+static bool a_branch_splits_a_nop(const u8 *buf, size_t len)
+{
+	struct insn insn;
+
+	for (size_t at = 0; at < len; at += insn.len) {
+		if (insn_decode(&insn, buf + at, len - at))
+			return false;
+		if (splits_nop(buf, len, inner_target(&insn, at, len)))
+			return true;
+	}
+	return false;
+}
+
 static bool is_branch_target(const u8 *buf, size_t len, size_t target)
 {
 	struct insn insn;
@@ -129,6 +156,8 @@ int nops_optimize(u8 *buf, size_t len)
 	bool inner;
 	int err = survey(buf, len, &inner);
 
+	if (!err && inner && a_branch_splits_a_nop(buf, len))
+		err = -ERR_CORRUPT;
 	for (size_t at = 0, step; !err && at < len; at += step) {
 		step = run_bytes(buf, len, at, inner);
 		if (step)

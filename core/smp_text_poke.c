@@ -130,6 +130,7 @@ static noinstr bool handle_late_trap(struct trap_regs *regs, struct text_poke_tr
 noinstr bool smp_text_poke_bp_hook(struct trap_regs *regs)
 {
 	struct text_poke_ref *ref = &text_poke_array_refs[machine_this_cpu()];
+	u64 tick = rdtsc();
 	bool ours = false;
 
 	ref->depth++;
@@ -141,7 +142,9 @@ noinstr bool smp_text_poke_bp_hook(struct trap_regs *regs)
 			ours = handle_late_trap(regs, &ref->traps);
 		}
 	}
-	if (!ours)
+	if (ours)
+		ref->traps.last_tick = tick;
+	else
 		ref->traps.nr_foreign++;
 	ref->depth--;
 	return ours;
@@ -443,6 +446,7 @@ int smp_text_poke_batch_process(void)
 		stopped = true;
 	else
 		text_poke_array.nr_entries = 0;
+	stats.quiet_tick = rdtsc();
 	return err;
 }
 

@@ -127,7 +127,7 @@ int text_poke(void *addr, const void *src, size_t len)
 
 	if (!text_mutex_held())
 		return -ERR_PERM;
-	if (!text_contains(addr, len) || len > max_bytes_at(addr))
+	if (!len || !text_contains(addr, len) || len > max_bytes_at(addr))
 		return -ERR_RANGE;
 	err = write_once(&w);
 	if (!err)
@@ -157,7 +157,7 @@ static int checked_write(const struct write *w, bool core_ok)
 {
 	if (!text_mutex_held() || (!core_ok && is_core_text(w->addr, w->len)))
 		return -ERR_PERM;
-	if (!text_contains(w->addr, w->len))
+	if (!w->len || !text_contains(w->addr, w->len))
 		return -ERR_RANGE;
 	return write_in_chunks(w);
 }

@@ -36,8 +36,9 @@ void nops_fill(u8 *buf, size_t len);
  *
  * Context: any CPU, not from a trap. Pure. Cost: one decoding of each instruction, and one of the
  * whole block for each NOP that follows another where a branch of the block stays inside it.
- * Return: 0; -ERR_CORRUPT with nothing changed when the block does not decode to its end, or has a
- * branch with an operand-size prefix, after which vendors differ on where the next one begins.
+ * Return: 0; -ERR_CORRUPT with nothing changed when the block does not decode to its end, has a
+ * branch into the middle of a NOP, or one with an operand-size prefix, after which vendors differ
+ * on where the next instruction begins.
  */
 int nops_optimize(u8 *buf, size_t len);
 

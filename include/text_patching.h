@@ -99,6 +99,7 @@ struct smp_text_poke_stats {
 	u64 settle_ticks;
 	u32 nr_ref_waits; /* CPUs whose reference was still held at step 8 */
 	u64 nr_batches; /* since start: how often process() ran with work */
+	u64 quiet_tick; /* rdtsc() at the end of it all: from then on no CPU meets an INT3 (I3) */
 };
 
 /* Traps, per CPU, since start. Written by that CPU alone. */
@@ -106,6 +107,7 @@ struct text_poke_traps {
 	u64 nr_handled; /* hit a site of the running batch */
 	u64 nr_stale; /* the byte was no longer INT3: emulated from memory */
 	u64 nr_foreign; /* a real INT3 that is not ours */
+	u64 last_tick; /* rdtsc() on the way in, of the last that was not foreign */
 };
 
 /**
@@ -154,8 +156,8 @@ void text_unregister(const void *text);
  *
  * For writes that are safe by themselves: one byte that turns a complete instruction into another,
  * or text nobody runs. The caller holds text_mutex.
- * Return: 0; -ERR_PERM without the lock; -ERR_RANGE outside text, or when it touches more than two
- * pages; -ERR_VERIFY.
+ * Return: 0; -ERR_PERM without the lock; -ERR_RANGE outside text, for no bytes at all, or when it
+ * touches more than two pages; -ERR_VERIFY.
  */
 int text_poke(void *addr, const void *src, size_t len);
 
@@ -177,7 +179,7 @@ int text_poke_kgdb(void *addr, const void *src, size_t len);
  * Written two pages at a time, because interrupts may be off meanwhile. text_poke_copy() and
  * text_poke_set() take text_mutex and refuse the image's own text.
  * Context: any CPU, interrupts on, not from a trap.
- * Return: 0; -ERR_RANGE when [addr, addr + len) is not text; -ERR_PERM for the image's own text, or
+ * Return: 0; -ERR_RANGE when [addr, addr + len) is not text, or empty; -ERR_PERM for the image's own text, or
  * without the lock; -ERR_VERIFY.
  */
 int text_poke_copy(void *addr, const void *src, size_t len);

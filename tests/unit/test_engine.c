@@ -339,6 +339,22 @@ static void stamps_follow_the_steps(void **state)
 	assert_true(stamp[0] != 0);
 	for (u32 i = 1; i < NR_TEXT_POKE_STAMPS; i++)
 		assert_true(stamp[i] >= stamp[i - 1]);
+	assert_true(smp_text_poke_stats()->quiet_tick >= stamp[TEXT_POKE_STAMP_END]);
+}
+
+/* I3: by these two stamps a bench tells a trap that came too late. */
+static void a_trap_in_the_batch_is_before_its_end_and_a_late_one_behind(void **state)
+{
+	struct trap_regs regs = { 0 };
+
+	(void)state;
+	assert_int_equal(queue(&to_jmp32, 1), 0);
+	sim.at_event = trap_on_every_cpu;
+	assert_int_equal(smp_text_poke_batch_process(), 0);
+	assert_true(text_poke_traps(1).last_tick != 0);
+	assert_true(text_poke_traps(1).last_tick < smp_text_poke_stats()->quiet_tick);
+	assert_true(sim_trap(1, site_addr(0), &regs));
+	assert_true(text_poke_traps(1).last_tick > smp_text_poke_stats()->quiet_tick);
 }
 
 #define ENGINE_TEST(name) cmocka_unit_test_setup(name, reset)
@@ -362,6 +378,7 @@ int main(void)
 		ENGINE_TEST(handled_traps_are_counted_while_the_batch_runs),
 		ENGINE_TEST(settling_is_one_write_and_one_sync_and_only_with_the_quirk),
 		ENGINE_TEST(stamps_follow_the_steps),
+		ENGINE_TEST(a_trap_in_the_batch_is_before_its_end_and_a_late_one_behind),
 	};
 
 	cmocka_set_test_filter(getenv("ONLY"));
