@@ -30,6 +30,7 @@ fact() { sed -n "s/^[^,]*,[^,]*,$1,//p" "$run/machine.csv"; }
 run smp2 2 check,emulate,forms,places,queue,lock,poke,interfere 1,2,4,8,16,32,64,128,256 ''
 equal "smp2: no CPU is missing" "$(fact up_reason)" ""
 match "smp2: what CPUs promise here" "$(fact caps)" '^smp ring0 irq_off alias_private'
+equal "smp2: without SERIALIZE a sync executes IRET" "$(fact sync_instruction)" iret
 equal "smp2: settling was needed and counted apart" \
 	"$(awk -F, '$5 == "settle" && $13 == 0' "$run/results.csv")" ""
 
@@ -44,4 +45,11 @@ boot cpus1 --smp 2
 run=$(take cpus1)
 judge_run "--cpus 1 of 2: the results" "${run:-nothing}" tcg 1 check '' 'needs smp'
 equal "--cpus 1 of 2: both are known" "$(fact nr_cpus_present)" 2
+for how in mov-cr2 cpuid; do
+	make_stick "$how" "--quick --suite forms --serialize $how\n"
+	boot "$how" --smp 2
+	run=$(take "$how")
+	judge_run "--serialize $how: the results" "${run:-nothing}" tcg 2 forms '' ''
+	equal "--serialize $how: it is what a sync executed" "$(fact sync_instruction)" "$how"
+done
 plan
