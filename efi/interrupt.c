@@ -25,6 +25,12 @@ int machine_on_interrupt(interrupt_fn fn, void *arg)
 	return 0;
 }
 
+interrupt_fn machine_interrupt_fn(void **ret_arg)
+{
+	*ret_arg = on_interrupt_arg;
+	return on_interrupt;
+}
+
 static force_inline void run_procedure(void)
 {
 	/* A-interrupt: pairs with R-interrupt. */

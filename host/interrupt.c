@@ -51,6 +51,12 @@ int machine_on_interrupt(interrupt_fn fn, void *arg)
 	return 0;
 }
 
+interrupt_fn machine_interrupt_fn(void **ret_arg)
+{
+	*ret_arg = on_interrupt_arg;
+	return on_interrupt;
+}
+
 int machine_interrupt(u32 cpu, enum machine_interrupt kind)
 {
 	if (cpu == machine_this_cpu() || cpu >= machine_nr_cpus() || machine_cpu_lost(cpu))

@@ -216,6 +216,14 @@ typedef void (*interrupt_fn)(void *arg);
 int machine_on_interrupt(interrupt_fn fn, void *arg);
 
 /**
+ * machine_interrupt_fn() - what both kinds run now, for who replaces it and puts it back
+ * @ret_arg: its argument
+ *
+ * Context: boot CPU. Return: NULL when there is none.
+ */
+interrupt_fn machine_interrupt_fn(void **ret_arg);
+
+/**
  * machine_interrupt() - interrupt another CPU; does not wait
  *
  * Context: any CPU of ours, interrupts on, not from an interrupt. Two that meet may become one; one
