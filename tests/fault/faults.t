@@ -86,6 +86,8 @@ RELOCATE_INSIDE_BLOCK test_relocate_run random_blocks_do_the_same_at_both_places
 SHRINK_PREFIXED_JUMP test_relocate a_prefixed_long_jump_keeps_its_length
 SHRINK_PREFIXED_JUMP test_relocate_run random_blocks_do_the_same_at_both_places
 MERGE_PAUSE test_nops runs_are_merged_where_ever_they_stand
+STATE_SKIPPED test_stop_states every_cpu_has_its_interrupts_off_while_the_procedure_runs
+PAYLOAD_BEFORE_ALL test_stop_states nothing_runs_before_the_last_cpu_has_left_its_section
 END
 
 refute "a fault that does not exist is an error" "no such fault" \

@@ -68,18 +68,20 @@ equal "no vector register is used, which a trap would not save" \
 core_path=(smp_text_poke_bp_hook smp_text_poke_int3_handler int3_emulate int3_emulate_memory nop_bytes
 	machine_this_cpu)
 
-# Ways out that are meant: the hooks of #BP and of interrupts,
-# and the ends of a trap that is not ours, which do not come back to the patched code.
+# Ways out that are meant: the hooks of #BP and of interrupts, what a CPU does between two states of a
+# rendezvous, and the ends of a trap that is not ours, which do not come back to the patched code.
+rendezvous=(take_part\>machine_{irq_save,irq_restore,probe})
 check "UEFI: nothing in .noinstr.text can be patched, and nothing leaves it" \
 	tests/tree/check-noinstr "$B/smpoke.so" "${core_path[@]}" \
 	vector_breakpoint trap_breakpoint vector_sync sync_interrupt \
 	'trap_breakpoint>*' 'trap_breakpoint>trap_end_procedure' 'trap_common>trap_handle' \
-	'fixed_interrupt>*' 'nmi_interrupt>*'
+	'fixed_interrupt>*' 'nmi_interrupt>*' "${rendezvous[@]}"
 # There the sync is the kernel's.
 check "host: nothing in .noinstr.text can be patched, and nothing leaves it" \
 	tests/tree/check-noinstr "$B/host/smpoke" "${core_path[@]}" \
 	on_trap regs_from_context regs_to_context \
-	'on_trap>*' 'on_trap>leave_by_fault' 'require_trap>host_die' 'on_trap>host_die'
+	'on_trap>*' 'on_trap>leave_by_fault' 'require_trap>host_die' 'on_trap>host_die' \
+	"${rendezvous[@]}"
 
 # From vector to C and back there is no other call than the one whose function was named above.
 calls_of() {
