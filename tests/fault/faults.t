@@ -86,6 +86,9 @@ RELOCATE_INSIDE_BLOCK test_relocate_run random_blocks_do_the_same_at_both_places
 SHRINK_PREFIXED_JUMP test_relocate a_prefixed_long_jump_keeps_its_length
 SHRINK_PREFIXED_JUMP test_relocate_run random_blocks_do_the_same_at_both_places
 MERGE_PAUSE test_nops runs_are_merged_where_ever_they_stand
+PUBLISH_BEFORE_INIT test_module look_ups_at_every_instruction_of_an_insertion_see_all_or_nothing
+REMOVE_WITHOUT_STOP test_module a_removal_at_every_instruction_of_a_look_up_leaves_none_on_the_module
+REMOVE_WITHOUT_STOP test_module a_removal_at_every_instruction_of_a_look_up_leaves_what_it_finds_whole
 STATE_SKIPPED test_stop_states every_cpu_has_its_interrupts_off_while_the_procedure_runs
 PAYLOAD_BEFORE_ALL test_stop_states nothing_runs_before_the_last_cpu_has_left_its_section
 END
@@ -188,6 +191,16 @@ TAIL_FIRST soak soak/soak (took vector|passes of victims)
 PUBLISH_LATE soak soak/soak took vector
 WRONG_CALL_TARGET soak soak/soak (took vector|passes of victims)
 END
+
+# And this one CPUs that run while others do.
+oracle=cpus_in_a_section_are_stopped_behind_it
+if [ "$(nproc)" -ge 2 ]; then
+	check "PAYLOAD_BEFORE_ALL is reported by CPUs that run" \
+		reports PAYLOAD_BEFORE_ALL test_stop_machine $oracle
+	check "control: $oracle passes without it" passes test_stop_machine $oracle
+else
+	skip "PAYLOAD_BEFORE_ALL is reported by CPUs that run" "needs two CPUs"
+fi
 
 # ---- What is shipped knows nothing of all this ----
 

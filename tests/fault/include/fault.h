@@ -38,6 +38,8 @@
 	X(RELOCATE_INSIDE_BLOCK) /* a target inside the block is moved as if it were outside */    \
 	X(SHRINK_PREFIXED_JUMP) /* a prefixed JMP rel32 is shrunk as if it had five bytes */       \
 	X(MERGE_PAUSE) /* PAUSE is taken for a NOP */                                              \
+	X(PUBLISH_BEFORE_INIT) /* a module is on the list before its fields are written */         \
+	X(REMOVE_WITHOUT_STOP) /* a module is taken off the list with look-ups in it */            \
 	X(STATE_SKIPPED) /* a rendezvous goes from PREPARE to RUN */                               \
 	X(PAYLOAD_BEFORE_ALL) /* the procedure runs in PREPARE, when not all have come */          \
 	X(UNDECODABLE_REGION) /* a byte of a code region is spoilt before it is copied */
