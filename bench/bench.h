@@ -77,6 +77,7 @@ extern const struct suite suite_emulate;
 extern const struct suite suite_forms;
 extern const struct suite suite_interfere;
 extern const struct suite suite_lock;
+extern const struct suite suite_module;
 extern const struct suite suite_places;
 extern const struct suite suite_poke;
 extern const struct suite suite_queue;

@@ -11,6 +11,7 @@
 #include "runner.h"
 #include "screen.h"
 #include "smpoke.h"
+#include "stop_machine.h"
 #include "summary.h"
 #include "text_patching.h"
 #include "x86.h"
@@ -219,7 +220,7 @@ static int run_all(struct run *run)
 	char error[ERROR_BYTES];
 	int exit;
 
-	if (text_poke_init()) {
+	if (text_poke_init() || stop_machine_init()) {
 		machine_print("smpoke: no memory for the patching engine\n");
 		return SMPOKE_EXIT_MACHINE;
 	}

@@ -11,7 +11,8 @@
 #include "text_patching.h"
 #include "x86.h"
 
-#define STOP_TIMEOUT_NS NSEC_PER_SEC
+/* What a sync may take: an emulated CPU may have to wait for a free one of the real. */
+#define STOP_TIMEOUT_NS (5 * NSEC_PER_SEC)
 
 static struct list_head modules = LIST_HEAD_INIT(modules);
 

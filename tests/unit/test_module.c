@@ -296,7 +296,7 @@ static void a_cpu_that_does_not_come_leaves_the_list_as_it_was(void **state)
 	load(&mods[1], &b);
 	assert_int_equal(module_set_going(&mods[0]), 0);
 	sim_cpus[2].deaf = true;
-	sim.ticks_divisor = 10;
+	sim.ticks_divisor = 50;
 	assert_int_equal(module_unlink(&mods[0], &report), -ERR_TIMEOUT);
 	assert_int_equal(report.cpu, 2);
 	assert_int_equal(module_link(&mods[2], &c, MODULE_INSERT_STOP, NULL), -ERR_TIMEOUT);
@@ -400,7 +400,7 @@ static void look_up_wanted(void)
 /* Time is short where the look-up holds us back, and there is plenty of it where it does not. */
 static void try_to_remove(void)
 {
-	sim.ticks_divisor = was_held ? 10000 : 1;
+	sim.ticks_divisor = was_held ? 50000 : 1;
 	module_set_going(&mods[1]);
 	removal = module_unlink(&mods[1], &removal_report);
 	if (!removal)
