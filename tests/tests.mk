@@ -52,7 +52,7 @@ $B/fault/efi/%.efi: $B/fault/efi/%.so
 UNIT = $(basename $(notdir $(wildcard tests/unit/test_*.c)))
 UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop test_smp_locks \
 	test_text_poke test_fetch_model test_history test_relocate test_relocate_refused \
-	test_module test_stop_states
+	test_module test_stop_states test_cpu_feature
 UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run test_region_places \
 	test_stop_machine
 UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST),$(UNIT))
