@@ -91,6 +91,7 @@ REMOVE_WITHOUT_STOP test_module a_removal_at_every_instruction_of_a_look_up_leav
 REMOVE_WITHOUT_STOP test_module a_removal_at_every_instruction_of_a_look_up_leaves_what_it_finds_whole
 STATE_SKIPPED test_stop_states every_cpu_has_its_interrupts_off_while_the_procedure_runs
 PAYLOAD_BEFORE_ALL test_stop_states nothing_runs_before_the_last_cpu_has_left_its_section
+WRONG_CALL_TARGET test_selftest an_int3_that_is_emulated_as_a_call_is_right
 END
 
 refute "a fault that does not exist is an error" "no such fault" \
