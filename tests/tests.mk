@@ -52,9 +52,10 @@ $B/fault/efi/%.efi: $B/fault/efi/%.so
 UNIT = $(basename $(notdir $(wildcard tests/unit/test_*.c)))
 UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop test_smp_locks \
 	test_text_poke test_fetch_model test_history test_relocate test_relocate_refused \
-	test_module test_stop_states test_cpu_feature
+	test_module test_stop_states test_cpu_feature test_alternative test_alternative_random \
+	test_alternative_reloc test_alternative_rules
 UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run test_region_places \
-	test_stop_machine test_selftest
+	test_stop_machine test_selftest test_alternative_run
 UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST),$(UNIT))
 UNIT_OBJ = $B/unit/obj
 
@@ -77,12 +78,16 @@ $(UNIT_OBJ)/facts.o: bench/facts.c | $B/.deps-build
 	$(Q)$(CC) $(FREE) -fPIE $(SANITIZE) $(WARN) -Iinclude -Ibench -DSMPOKE_COMMIT='"unknown"' \
 		-c $< -o $@
 
+# What stands in order in this file has to come out in order.
+$(UNIT_OBJ)/alternative_sites.o: TEST_FLAGS += -fno-toplevel-reorder
+
 define unit_programs
 $(UNIT_SIM:%=$1/%): $1/%: $(UNIT_OBJ)/%.o $1/obj/sim_machine.o $(UNIT_OBJ)/sim_stores.o $3 $2/libcore.a
 $1/test_module $1/test_stop_states: $(UNIT_OBJ)/sim_cpus.o
 $(UNIT_HOST:%=$1/%): $1/%: $(UNIT_OBJ)/%.o $(UNIT_OBJ)/run_insn.S.o $3 $2/libbench.a $2/libcore.a \
 	$2/libhost.a
 $1/test_selftest: $(UNIT_OBJ)/selftest_code.S.o
+$1/test_alternative_run: $(UNIT_OBJ)/alternative_sites.o $(UNIT_OBJ)/alternative_sites.S.o
 $(UNIT_FAKE:%=$1/%): $1/%: $(UNIT_OBJ)/%.o $(UNIT_OBJ)/fake_machine.o $(UNIT_OBJ)/csv_read.o $(UNIT_OBJ)/facts.o \
 	$3 $2/libbench.a
 
@@ -98,7 +103,7 @@ $(eval $(call unit_programs,$B/fault/unit,$B/fault-asan,$B/fault/fault_switch.o)
 
 FAULT_UNIT = test_engine test_fetch_model test_history test_int3 test_nops test_queue \
 	test_queue_rules test_smp_locks test_relocate test_relocate_run test_module \
-	test_stop_machine test_stop_states test_selftest
+	test_stop_machine test_stop_states test_selftest test_alternative test_alternative_rules
 TEST_PROGRAMS = $(UNIT:%=$B/unit/%) $(FAULT_UNIT:%=$B/fault/unit/%) $B/fault/smpoke \
 	$(IMAGE_FAULTS:%=$B/fault/efi/%.efi)
 

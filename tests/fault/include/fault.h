@@ -42,6 +42,10 @@
 	X(REMOVE_WITHOUT_STOP) /* a module is taken off the list with look-ups in it */            \
 	X(STATE_SKIPPED) /* a rendezvous goes from PREPARE to RUN */                               \
 	X(PAYLOAD_BEFORE_ALL) /* the procedure runs in PREPARE, when not all have come */          \
+	X(ALT_FIRST_WINS) /* of several eligible alternatives the first is taken */                \
+	X(ALT_WRITE_EACH) /* each alternative of a site is written, the last one last */           \
+	X(ALT_NO_LENGTH_CHECK) /* a replacement may be longer than its site */                     \
+	X(ALT_DIRECT_CALL_LATE) /* a call is made direct after it was relocated */                 \
 	X(UNDECODABLE_REGION) /* a byte of a code region is spoilt before it is copied */
 
 #define X(id) extern bool fault_##id;
