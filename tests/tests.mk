@@ -53,7 +53,7 @@ UNIT = $(basename $(notdir $(wildcard tests/unit/test_*.c)))
 UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop test_smp_locks \
 	test_text_poke test_fetch_model test_history test_relocate test_relocate_refused \
 	test_module test_stop_states test_cpu_feature test_alternative test_alternative_random \
-	test_alternative_reloc test_alternative_rules
+	test_alternative_reloc test_alternative_rules test_alternative_boot
 UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run test_region_places \
 	test_stop_machine test_selftest test_alternative_run
 UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST),$(UNIT))
