@@ -55,7 +55,7 @@ enum error {
 	ERR_UNSUPPORTED, /* this machine cannot do it; the capability word says so */
 	ERR_BUSY, /* somebody holds it: the lock, the CPU, the batch */
 	ERR_PERM, /* wrong context: lock not held, interrupts off, from a trap */
-	ERR_REFUSED, /* a site or replacement breaks a rule; see smp_text_poke_refusal() */
+	ERR_REFUSED, /* a rule is broken; the contract says where that is told */
 	ERR_VERIFY, /* what was written did not read back */
 	ERR_STOPPED, /* the patching engine stopped at an earlier timeout */
 	ERR_CORRUPT, /* input is damaged or truncated */

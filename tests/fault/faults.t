@@ -96,6 +96,9 @@ ALT_WRITE_EACH test_alternative each_site_is_written_once_in_the_order_of_the_ta
 ALT_NO_LENGTH_CHECK test_alternative_rules an_entry_vouches_for_its_own_length
 ALT_DIRECT_CALL_LATE test_alternative a_call_through_a_pointer_becomes_a_direct_one
 WRONG_CALL_TARGET test_selftest an_int3_that_is_emulated_as_a_call_is_right
+FREE_BEFORE_READY test_page_alloc before_the_map_is_drawn_nothing_reserved_is_freed
+FREE_TWICE test_page_alloc a_second_free_is_refused_and_named
+OMIT_POISON test_page_alloc a_freed_page_is_poisoned
 END
 
 refute "a fault that does not exist is an error" "no such fault" \

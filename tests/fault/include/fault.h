@@ -46,6 +46,9 @@
 	X(ALT_WRITE_EACH) /* each alternative of a site is written, the last one last */           \
 	X(ALT_NO_LENGTH_CHECK) /* a replacement may be longer than its site */                     \
 	X(ALT_DIRECT_CALL_LATE) /* a call is made direct after it was relocated */                 \
+	X(FREE_BEFORE_READY) /* pages are freed before the map of them is drawn */                 \
+	X(FREE_TWICE) /* nobody asks whether a page is the caller's to free */                     \
+	X(OMIT_POISON) /* a freed page keeps what was in it */                                     \
 	X(UNDECODABLE_REGION) /* a byte of a code region is spoilt before it is copied */
 
 #define X(id) extern bool fault_##id;
