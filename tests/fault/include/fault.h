@@ -49,6 +49,10 @@
 	X(FREE_BEFORE_READY) /* pages are freed before the map of them is drawn */                 \
 	X(FREE_TWICE) /* nobody asks whether a page is the caller's to free */                     \
 	X(OMIT_POISON) /* a freed page keeps what was in it */                                     \
+	X(SAVE_SKIPPED) /* the SMP form of a 2006 site is not kept */                              \
+	X(RESTORE_SHORT) /* and restored only as far as its UP form reached */                     \
+	X(UP_NOT_RELOCATED) /* a UP form is written as it was assembled */                         \
+	X(CHECK_FIRST_ENTRY_ONLY) /* a 2006 table is checked while it is applied */                \
 	X(UNDECODABLE_REGION) /* a byte of a code region is spoilt before it is copied */
 
 #define X(id) extern bool fault_##id;
