@@ -85,3 +85,21 @@ int alternatives_smp_lock(const s32 *start, const s32 *end, u8 *text, u8 *text_e
 
 	return change_prefixes(start, end, &change, ret);
 }
+
+bool smp_locks_touch(const s32 *start, const s32 *end, const u8 *text, const u8 *text_end,
+		     const u8 *from, const u8 *to)
+{
+	const u8 *low = from > text ? from : text;
+	const u8 *high = to < text_end ? to : text_end;
+
+	/* Most text has nothing to do with what is asked for. */
+	if (low >= high)
+		return false;
+	for (const s32 *entry = start; entry < end; entry++) {
+		const u8 *prefix = (const u8 *)entry + *entry;
+
+		if (*entry && prefix >= low && prefix < high)
+			return true;
+	}
+	return false;
+}

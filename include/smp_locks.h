@@ -46,4 +46,12 @@ int alternatives_smp_unlock(const s32 *start, const s32 *end, u8 *text, u8 *text
 int alternatives_smp_lock(const s32 *start, const s32 *end, u8 *text, u8 *text_end,
 			  enum smp_up_form form, struct smp_locks_result *ret);
 
+/**
+ * smp_locks_touch() - true when a prefix that the table would change lies in [from, to)
+ *
+ * Pure; the table is read, the text is not.
+ */
+bool smp_locks_touch(const s32 *start, const s32 *end, const u8 *text, const u8 *text_end,
+		     const u8 *from, const u8 *to);
+
 #endif

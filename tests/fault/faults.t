@@ -104,7 +104,26 @@ RESTORE_SHORT test_smp_altinstr both_ways_any_number_of_times_is_the_same_text
 UP_NOT_RELOCATED test_smp_altinstr both_ways_any_number_of_times_is_the_same_text
 CHECK_FIRST_ENTRY_ONLY test_smp_altinstr a_damaged_table_is_refused_whole_and_named
 CHECK_FIRST_ENTRY_ONLY test_smp_altinstr a_site_that_somebody_else_changed_stops_all
+FREE_TABLE_EARLY test_smp_alt_modules the_table_stays_while_a_node_refers_to_it
+KEEP_NODES_AFTER_SMP test_smp_alt_modules enabling_smp_frees_every_node
+DEL_WALKS_AFTER_SMP test_smp_alt_modules del_looks_nowhere_once_smp_is_enabled
+ADD_WITHOUT_NODE test_smp_alt_modules a_module_that_cannot_be_remembered_keeps_its_locks
+SWITCH_ANYWAY test_smp_alt_switch what_is_so_already_is_not_rewritten
 END
+
+# A late reader of a freed table has no assertion of its own: the page is out of its reach.
+late_reader_is_caught() {
+	local output
+	output=$(SMPOKE_FAULT=FREE_TABLE_EARLY ONLY=nobody_reads_a_freed_table \
+		"$B/fault/unit/test_smp_alt_modules" 2>&1)
+	echo "$output"
+	grep -q 'AddressSanitizer: use-after-poison' <<<"$output" &&
+		grep -q 'in alternatives_text_reserved' <<<"$output"
+}
+
+check "FREE_TABLE_EARLY: alternatives_text_reserved() faults on the freed table" late_reader_is_caught
+check "control: nobody_reads_a_freed_table passes without it" \
+	passes test_smp_alt_modules nobody_reads_a_freed_table
 
 refute "a fault that does not exist is an error" "no such fault" \
 	env SMPOKE_FAULT=NO_SUCH "$B/fault/unit/test_engine"

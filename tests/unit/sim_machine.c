@@ -49,6 +49,7 @@ void sim_reset(void)
 	close_alias();
 	sim.caps = MACHINE_CAP_SMP | MACHINE_CAP_ALIAS_PRIVATE | MACHINE_CAP_SILICON;
 	sim.ticks_divisor = 1;
+	sim.nr_present = SIM_NR_CPUS;
 	sim.nr_cpus = SIM_NR_CPUS;
 	sim_this_cpu = 0;
 	/* What a test before that failed may have left behind. */
@@ -169,7 +170,7 @@ u32 machine_caps(void)
 
 u32 machine_nr_cpus_present(void)
 {
-	return SIM_NR_CPUS;
+	return sim.nr_present;
 }
 
 u32 machine_nr_cpus(void)

@@ -39,6 +39,7 @@ struct sim_event {
 
 struct sim {
 	u32 caps;
+	u32 nr_present; /* as machine_nr_cpus_present() says */
 	u32 nr_cpus; /* as machine_nr_cpus() says */
 	bool irqs_off;
 	bool alias_is_open;

@@ -53,6 +53,11 @@
 	X(RESTORE_SHORT) /* and restored only as far as its UP form reached */                     \
 	X(UP_NOT_RELOCATED) /* a UP form is written as it was assembled */                         \
 	X(CHECK_FIRST_ENTRY_ONLY) /* a 2006 table is checked while it is applied */                \
+	X(FREE_TABLE_EARLY) /* the lock table is freed while the list refers to it */              \
+	X(KEEP_NODES_AFTER_SMP) /* the list is not freed when SMP is enabled */                    \
+	X(DEL_WALKS_AFTER_SMP) /* and is walked although nothing can be on it */                   \
+	X(ADD_WITHOUT_NODE) /* a module that cannot be remembered loses its LOCKs */               \
+	X(SWITCH_ANYWAY) /* a switch to the form that it is rewrites everything */                 \
 	X(UNDECODABLE_REGION) /* a byte of a code region is spoilt before it is copied */
 
 #define X(id) extern bool fault_##id;
