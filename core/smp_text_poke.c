@@ -327,6 +327,7 @@ static int batch_sync(bool needed, bool skip)
 	if (!needed || skip)
 		return 0;
 	stats.nr_syncs++;
+	stats.nr_syncs_ever++;
 	return smp_text_poke_sync_each_cpu();
 }
 
@@ -390,10 +391,11 @@ static int text_settle(void)
 
 static void begin_stats(void)
 {
-	u64 nr_batches = stats.nr_batches + 1;
+	u64 nr_batches = stats.nr_batches + 1, nr_syncs_ever = stats.nr_syncs_ever;
 
 	memset(&stats, 0, sizeof(stats));
 	stats.nr_batches = nr_batches;
+	stats.nr_syncs_ever = nr_syncs_ever;
 	stats.nr_sites = text_poke_array.nr_entries;
 	stamp(TEXT_POKE_STAMP_BEGIN);
 }

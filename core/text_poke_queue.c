@@ -49,6 +49,9 @@ const char *text_poke_rule_name(enum text_poke_rule rule)
 		[TEXT_POKE_RULE_LOCK] = "text_mutex is not held",
 		[TEXT_POKE_RULE_CONTEXT] = "called from a trap or with interrupts off",
 		[TEXT_POKE_RULE_STOPPED] = "the engine stopped at an earlier timeout",
+		[TEXT_POKE_RULE_ORDER] = "table of sites is not in the order of addresses",
+		[TEXT_POKE_RULE_UNEXPECTED] = "site holds none of the forms its table knows",
+		[TEXT_POKE_RULE_TARGET] = "target is out of reach of the site",
 	};
 
 	return rule < NR_TEXT_POKE_RULES ? names[rule] : "?";
@@ -62,6 +65,11 @@ static int refuse(enum text_poke_rule rule, const void *addr, const u8 *bytes, s
 		memcpy(refusal.bytes, bytes, refusal.nr_bytes);
 	}
 	return -ERR_REFUSED;
+}
+
+int text_poke_refuse(enum text_poke_rule rule, const void *addr, const u8 *bytes, size_t len)
+{
+	return refuse(rule, addr, bytes, len);
 }
 
 int text_poke_check_context(void)
@@ -249,6 +257,13 @@ static int check_candidate(struct candidate *c)
 	if (!err)
 		err = check_replacement(c);
 	return err ? err : check_emulation(c);
+}
+
+int text_poke_check(void *addr, const void *opcode, size_t len)
+{
+	struct candidate c = { .addr = addr, .opcode = opcode, .len = len };
+
+	return check_candidate(&c);
 }
 
 int smp_text_poke_batch_add(void *addr, const void *opcode, size_t len, const void *emulate)

@@ -65,6 +65,10 @@ enum text_poke_rule {
 	TEXT_POKE_RULE_LOCK, /* text_mutex is not held by this CPU */
 	TEXT_POKE_RULE_CONTEXT, /* called from a trap, or with interrupts off */
 	TEXT_POKE_RULE_STOPPED, /* an earlier sync timed out; text is left under INT3 */
+	/* Of the clients' tables: static keys, static calls, the tracer. */
+	TEXT_POKE_RULE_ORDER, /* a site does not lie behind the one before it in the table */
+	TEXT_POKE_RULE_UNEXPECTED, /* the site holds neither its old form nor the new one */
+	TEXT_POKE_RULE_TARGET, /* the target does not fit the displacement */
 	NR_TEXT_POKE_RULES,
 };
 
@@ -98,6 +102,7 @@ struct smp_text_poke_stats {
 	u32 nr_settle_syncs; /* 1 where the machine has MACHINE_CAP_STALE_INT3, else 0 */
 	u64 settle_ticks;
 	u32 nr_ref_waits; /* CPUs whose reference was still held at step 8 */
+	u64 nr_syncs_ever; /* since start, without those of settling */
 	u64 nr_batches; /* since start: how often process() ran with work */
 	u64 quiet_tick; /* rdtsc() at the end of it all: from then on no CPU meets an INT3 (I3) */
 };

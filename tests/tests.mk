@@ -54,7 +54,8 @@ UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop te
 	test_text_poke test_fetch_model test_history test_relocate test_relocate_refused \
 	test_module test_stop_states test_cpu_feature test_alternative test_alternative_random \
 	test_alternative_reloc test_alternative_rules test_alternative_boot test_page_alloc \
-	test_smp_altinstr test_smp_alt_modules test_smp_alt_switch
+	test_smp_altinstr test_smp_alt_modules test_smp_alt_switch test_static_key \
+	test_static_key_rules
 UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run test_region_places \
 	test_stop_machine test_selftest test_alternative_run
 UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST),$(UNIT))
@@ -105,7 +106,8 @@ $(eval $(call unit_programs,$B/fault/unit,$B/fault-asan,$B/fault/fault_switch.o)
 FAULT_UNIT = test_engine test_fetch_model test_history test_int3 test_nops test_queue \
 	test_queue_rules test_smp_locks test_relocate test_relocate_run test_module \
 	test_stop_machine test_stop_states test_selftest test_alternative test_alternative_rules \
-	test_page_alloc test_smp_altinstr test_smp_alt_modules test_smp_alt_switch
+	test_page_alloc test_smp_altinstr test_smp_alt_modules test_smp_alt_switch \
+	test_static_key test_static_key_rules
 TEST_PROGRAMS = $(UNIT:%=$B/unit/%) $(FAULT_UNIT:%=$B/fault/unit/%) $B/fault/smpoke \
 	$(IMAGE_FAULTS:%=$B/fault/efi/%.efi)
 

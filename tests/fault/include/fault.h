@@ -58,6 +58,10 @@
 	X(DEL_WALKS_AFTER_SMP) /* and is walked although nothing can be on it */                   \
 	X(ADD_WITHOUT_NODE) /* a module that cannot be remembered loses its LOCKs */               \
 	X(SWITCH_ANYWAY) /* a switch to the form that it is rewrites everything */                 \
+	X(SITES_UNSORTED) /* a client queues its sites from the last to the first */               \
+	X(SITES_UNCHECKED) /* a client does not look at the bytes that are there */                \
+	X(VALUE_FIRST) /* a client says that it is on before its sites are */                      \
+	X(KEY_OFF_EARLY) /* the first of several that wanted a key on turns it off */              \
 	X(UNDECODABLE_REGION) /* a byte of a code region is spoilt before it is copied */
 
 #define X(id) extern bool fault_##id;
