@@ -6,21 +6,22 @@
 static const struct {
 	const char *name;
 	u8 len;
-} forms[NR_SITE_FORMS] = {
+} forms[NR_ALL_SITE_FORMS] = {
 	[SITE_NOP5_JMP32] = { "nop5-jmp32", 5 }, [SITE_NOP2_JMP8] = { "nop2-jmp8", 2 },
 	[SITE_CALL_CALL] = { "call-call", 5 },	 [SITE_NOP1_RET] = { "nop1-ret", 1 },
 	[SITE_NOP2_JZ8] = { "nop2-jz8", 2 },	 [SITE_JZ32_JZ32] = { "jz32-jz32", 6 },
 	[SITE_JMP32_CALL] = { "jmp32-call", 5 }, [SITE_JZ32_JNS32] = { "jz32-jns32", 6 },
+	[SITE_CALL_FUNC] = { "call-func", 5 },	 [SITE_NOP5_CALL] = { "nop5-call", 5 },
 };
 
 const char *site_form_name(enum site_form form)
 {
-	return form < NR_SITE_FORMS ? forms[form].name : "?";
+	return form < NR_ALL_SITE_FORMS ? forms[form].name : "?";
 }
 
 u32 site_form_len(enum site_form form)
 {
-	return form < NR_SITE_FORMS ? forms[form].len : 0;
+	return form < NR_ALL_SITE_FORMS ? forms[form].len : 0;
 }
 
 static void count_old(struct assembler *a)
@@ -35,7 +36,7 @@ static void count_new(struct assembler *a)
 
 static void emit_old_form(struct assembler *a, enum site_form form, const struct cell *cell)
 {
-	if (form == SITE_CALL_CALL)
+	if (form == SITE_CALL_CALL || form == SITE_CALL_FUNC)
 		asm_call(a, cell->old);
 	else if (form == SITE_JMP32_CALL)
 		asm_jmp(a, ASM_NEAR, cell->old);
@@ -199,12 +200,45 @@ void cell_emit(struct assembler *a, enum site_form form, struct cell *cell)
 	emit_paths(a, form, cell);
 }
 
+bool cell_has_functions(enum site_form form)
+{
+	return form == SITE_CALL_FUNC || form == SITE_NOP5_CALL;
+}
+
+/*
+ * What a function returns to. The displacement is that of a jump over so many INT3s, and no
+ * instruction in 64-bit mode: who returns one byte off does not get away with it.
+ */
+#define RETURN_GAP_BYTES 6
+#define JMP32_BYTES 5
+
+static void emit_return_to(struct assembler *a)
+{
+	u64 behind = asm_here(a) + JMP32_BYTES + RETURN_GAP_BYTES;
+
+	asm_jmp(a, ASM_NEAR, behind);
+	asm_fill_to(a, behind);
+}
+
 void cell_emit_hot(struct assembler *a, enum site_form form, struct cell *cell)
 {
 	cell->site = asm_here(a);
 	emit_old_form(a, form, cell);
-	count_old(a);
+	if (cell_has_functions(form))
+		emit_return_to(a);
+	if (form != SITE_CALL_FUNC)
+		count_old(a);
 	asm_nops_to(a, cell->next);
+}
+
+void cell_emit_functions(struct assembler *a, const struct cell *cell)
+{
+	asm_fill_to(a, cell->old);
+	count_old(a);
+	asm_ret(a);
+	asm_fill_to(a, cell->new);
+	count_new(a);
+	asm_ret(a);
 }
 
 /* The bytes of both forms of one site, as they would stand at its address. */

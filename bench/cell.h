@@ -33,8 +33,18 @@ u64 cell_lead_bytes(enum site_form form);
  */
 void cell_emit(struct assembler *a, enum site_form form, struct cell *cell);
 
-/* cell_emit_hot() - a NOP5 alone, the old path of which falls through to the next cell */
+/*
+ * cell_emit_hot() - a site whose new path stands elsewhere, and with functions the old one too;
+ * what comes back, or falls through, goes on to the next cell
+ */
 void cell_emit_hot(struct assembler *a, enum site_form form, struct cell *cell);
+
+/* cell_has_functions() - do the sites of this form call functions that all of them share? */
+bool cell_has_functions(enum site_form form);
+
+/* cell_emit_functions() - at cell->old the one of SITE_CALL_FUNC's old form, at cell->new the other
+ */
+void cell_emit_functions(struct assembler *a, const struct cell *cell);
 
 /* cell_emit_new_path() - where it stands elsewhere; only cell->next is looked at */
 void cell_emit_new_path(struct assembler *a, enum site_form form, const struct cell *cell);

@@ -47,6 +47,10 @@ enum site_form {
 	SITE_JMP32_CALL,
 	SITE_JZ32_JNS32,
 	NR_SITE_FORMS,
+	/* With functions that all sites share, so only region_build_sites() makes them. */
+	SITE_CALL_FUNC = NR_SITE_FORMS, /* CALL of one of two functions */
+	SITE_NOP5_CALL, /* a traced entry: NOP5 or CALL of a trampoline, and the body behind it */
+	NR_ALL_SITE_FORMS,
 };
 
 const char *site_form_name(enum site_form form);
@@ -65,10 +69,26 @@ struct tokens {
 	u64 old, new;
 };
 
+/*
+ * tokens_since() - what the sites have counted since @before
+ *
+ * The body of a traced entry counts old in both forms, so a call of the trampoline takes one away.
+ */
+static inline struct tokens tokens_since(const struct tokens *now, const struct tokens *before,
+					 bool is_traced)
+{
+	struct tokens ran = { now->old - before->old, now->new - before->new };
+
+	if (is_traced)
+		ran.old -= ran.new;
+	return ran;
+}
+
 struct site_region {
 	struct region region;
 	struct site *sites;
 	u32 nr_sites;
+	bool is_traced; /* SITE_NOP5_CALL */
 };
 
 typedef void (*site_fn)(struct tokens *tokens);

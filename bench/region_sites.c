@@ -16,13 +16,40 @@
 
 /*
  * NOP5 against JMP32 is how compilers lay out a rarely taken branch: the old path falls through to
- * the next site, the new one stands far from the sites and jumps back.
+ * the next site, the new one stands far from the sites and jumps back. Functions stand there too.
  */
 #define COLD_STRIDE_BYTES 16
 
 static bool is_out_of_line(enum site_form form)
 {
-	return form == SITE_NOP5_JMP32;
+	return form == SITE_NOP5_JMP32 || cell_has_functions(form);
+}
+
+/* Where the paths of the @i-th site are, behind @end of the sites. */
+static void place_cold(struct cell *cell, enum site_form form, u64 end, u32 i)
+{
+	bool shared = cell_has_functions(form);
+
+	cell->old = end + COLD_STRIDE_BYTES;
+	cell->new = end + (shared ? 2 : i + 1) * COLD_STRIDE_BYTES;
+}
+
+static void emit_cold(struct assembler *a, enum site_form form, u64 end, u32 nr_sites, u64 first,
+		      u32 stride)
+{
+	struct cell cell;
+
+	if (cell_has_functions(form)) {
+		place_cold(&cell, form, end, 0);
+		cell_emit_functions(a, &cell);
+		return;
+	}
+	for (u32 i = 0; i < nr_sites; i++) {
+		cell.next = first + (u64)(i + 1) * stride;
+		place_cold(&cell, form, end, i);
+		asm_fill_to(a, cell.new);
+		cell_emit_new_path(a, form, &cell);
+	}
 }
 
 static int emit_sites(struct site_region *ret, struct assembler *a, enum site_form form, u32 stride,
@@ -39,7 +66,7 @@ static int emit_sites(struct site_region *ret, struct assembler *a, enum site_fo
 
 		asm_fill_to(a, lead);
 		if (is_out_of_line(form)) {
-			cell.new = end + COLD_STRIDE_BYTES *(i + 1);
+			place_cold(&cell, form, end, i);
 			cell_emit_hot(a, form, &cell);
 		} else {
 			cell_emit(a, form, &cell);
@@ -48,12 +75,8 @@ static int emit_sites(struct site_region *ret, struct assembler *a, enum site_fo
 	}
 	asm_fill_to(a, end);
 	asm_ret(a);
-	for (u32 i = 0; i < ret->nr_sites && is_out_of_line(form); i++) {
-		struct cell cell = { .next = first + (u64)(i + 1) * stride };
-
-		asm_fill_to(a, end + COLD_STRIDE_BYTES * (i + 1));
-		cell_emit_new_path(a, form, &cell);
-	}
+	if (is_out_of_line(form))
+		emit_cold(a, form, end, ret->nr_sites, first, stride);
 	return err ? err : a->error;
 }
 
@@ -233,6 +256,7 @@ int region_build_sites(struct site_region *ret, enum site_form form, u32 nr_site
 	int err;
 
 	memset(ret, 0, sizeof(*ret));
+	ret->is_traced = form == SITE_NOP5_CALL;
 	err = draft_begin(&draft, &ret->region, bytes, PAGE_BYTES, 0);
 	if (!err)
 		err = alloc_sites(ret, nr_sites);

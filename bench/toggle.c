@@ -50,14 +50,11 @@ static void judge_quiet(struct bench_run *run)
 	}
 }
 
-int toggle(struct bench_run *run, struct toggler *t, u64 *ret_begin)
+static int change_in_batch(const struct toggler *t, bool new, u64 *ret_begin)
 {
-	bool new = !t->new;
 	int err;
 
-	judge_quiet(run);
 	text_mutex_lock();
-	victims_epoch_begin(&t->victims);
 	*ret_begin = rdtsc_ordered();
 	err = queue_all(t, new);
 	if (!err)
@@ -65,11 +62,27 @@ int toggle(struct bench_run *run, struct toggler *t, u64 *ret_begin)
 	else
 		/* Their text is about to be freed, and the next bench would patch it. */
 		smp_text_poke_batch_finish();
-	if (!err)
-		victims_epoch_end(&t->victims, new);
 	text_mutex_unlock();
+	return err;
+}
+
+static int change_by_client(const struct toggler *t, bool new, u64 *ret_begin)
+{
+	*ret_begin = rdtsc_ordered();
+	return t->change(t->client, new);
+}
+
+int toggle(struct bench_run *run, struct toggler *t, u64 *ret_begin)
+{
+	bool new = !t->new;
+	int err;
+
+	judge_quiet(run);
+	victims_epoch_begin(&t->victims);
+	err = t->change ? change_by_client(t, new, ret_begin) : change_in_batch(t, new, ret_begin);
 	if (err)
 		return toggle_failed(run, err);
+	victims_epoch_end(&t->victims, new);
 	t->new = new;
 	return 0;
 }
@@ -152,15 +165,17 @@ static void run_one_pass(void *arg)
 	pass->run(&pass->tokens);
 }
 
-/* A trap in it is a failed check, not the end of the run. */
-static bool runs_as_live(const struct toggler *t)
+bool toggle_runs_as(const struct toggler *t, bool new)
 {
+	const struct tokens none = { 0 };
 	struct one_pass pass = { .run = (site_fn)t->sites.region.text };
+	struct tokens ran;
 	u32 nr = t->sites.nr_sites;
 
 	if (machine_probe(run_one_pass, &pass, NULL))
 		return false;
-	return pass.tokens.old == (t->new ? 0 : nr) && pass.tokens.new == (t->new ? nr : 0);
+	ran = tokens_since(&pass.tokens, &none, t->sites.is_traced);
+	return ran.old == (new ? 0 : nr) && ran.new == (new ? nr : 0);
 }
 
 int toggle_check(struct bench_run *run, struct toggler *t)
@@ -170,7 +185,7 @@ int toggle_check(struct bench_run *run, struct toggler *t)
 		u64 begin;
 		int err;
 
-		if (!runs_as_live(t) || !toggle_bytes_right(t))
+		if (!toggle_runs_as(t, t->new) || !toggle_bytes_right(t))
 			return bench_fail(run, -ERR_VERIFY,
 					  "sites trap, or run or hold the wrong form");
 		err = toggle(run, t, &begin);
@@ -186,7 +201,7 @@ int toggle_check(struct bench_run *run, struct toggler *t)
 
 int toggle_start_victims(struct bench_run *run, struct toggler *t)
 {
-	int err = victims_start(&t->victims, &t->sites);
+	int err = victims_start_watch(&t->victims, &t->sites, &t->watch);
 
 	return err ? bench_fail(run, err, "victims did not start: %s", t->victims.why) : 0;
 }
@@ -215,7 +230,7 @@ u64 toggle_traps(u64 *ret_stale)
 
 static void blame_victims(struct bench_run *run, const struct victims *v)
 {
-	u64 torn = 0, old_after_new = 0, late = 0;
+	u64 torn = 0, old_after_new = 0, late = 0, early = victims_said_early(v);
 
 	for (u32 i = 0; i < v->nr; i++) {
 		torn += v->each[i].nr_torn;
@@ -224,6 +239,9 @@ static void blame_victims(struct bench_run *run, const struct victims *v)
 	}
 	if (v->nr_died)
 		bench_fail(run, -ERR_FAULT, "%s", v->why);
+	else if (early && !run->reason[0])
+		bench_fail(run, -ERR_VERIFY, "%lu passes ran the old form of a client that was on",
+			   early);
 	else if (torn + old_after_new + late && !run->reason[0])
 		bench_fail(run, -ERR_VERIFY,
 			   "passes of victims: %lu torn, %lu in the wrong form, %lu in a late INT3",

@@ -23,6 +23,11 @@ static void check_quiet_pass(struct victim *me, u64 epoch, const struct tokens *
 		me->nr_late_traps++;
 }
 
+static bool is_said_new(const struct victims *v)
+{
+	return v->watch.is_new && v->watch.is_new(v->watch.client);
+}
+
 static void run_pass(struct victim *me, const struct victims *v)
 {
 	struct tokens before = me->tokens, ran;
@@ -30,19 +35,23 @@ static void run_pass(struct victim *me, const struct victims *v)
 	/* A-epoch: pairs with R-epoch. Without it a pass could count as begun after a batch it
 	 * overlapped. */
 	u64 epoch = load_acquire(&v->epoch);
+	bool said_new = is_said_new(v);
 
 	/* Both looks between the two at the epoch: an interrupt outside may trap in a batch. */
 	stale = text_poke_traps(me->cpu).nr_stale;
 	v->run(&me->tokens);
-	ran.old = me->tokens.old - before.old;
-	ran.new = me->tokens.new - before.new;
+	said_new = said_new && is_said_new(v);
+	ran = tokens_since(&me->tokens, &before, v->is_traced);
 	stale = text_poke_traps(me->cpu).nr_stale - stale;
-	if (ran.old + ran.new != v->nr_sites)
+	if (ran.old + ran.new != v->nr_sites || ran.new > v->nr_sites)
 		me->nr_torn++;
 	/* A-busy: pairs with R-busy. Loads are not reordered on x86, so this look is after the
 	 * pass. */
-	if (!(epoch & EPOCH_BUSY) && load_acquire(&v->epoch) == epoch)
-		check_quiet_pass(me, epoch, &ran, stale);
+	if (load_acquire(&v->epoch) == epoch) {
+		me->nr_said_early += said_new && ran.old;
+		if (!(epoch & EPOCH_BUSY))
+			check_quiet_pass(me, epoch, &ran, stale);
+	}
 	/* R-pass: what the pass has found is there before it counts. Pairs with A-pass. */
 	store_release(&me->nr_passes, me->nr_passes + 1);
 }
@@ -69,16 +78,25 @@ static void note_death(struct victims *v, u32 cpu, int err, const struct machine
 
 int victims_start(struct victims *v, const struct site_region *sites)
 {
+	return victims_start_watch(v, sites, &(struct watch){ 0 });
+}
+
+int victims_start_watch(struct victims *v, const struct site_region *sites,
+			const struct watch *watch)
+{
 	int err = 0;
 
 	memset(v, 0, sizeof(*v));
 	v->run = (site_fn)sites->region.text;
 	v->nr_sites = sites->nr_sites;
+	v->is_traced = sites->is_traced;
+	v->watch = *watch;
 	v->each = machine_alloc(machine_nr_cpus() * sizeof(*v->each));
 	if (!v->each)
 		return -ERR_NOMEM;
-	for (u32 cpu = 1; cpu < machine_nr_cpus() && !err; cpu++) {
-		struct victim *victim = &v->each[cpu - 1];
+	for (u32 cpu = watch->first_cpu ? watch->first_cpu : 1; cpu < machine_nr_cpus() && !err;
+	     cpu++) {
+		struct victim *victim = &v->each[v->nr];
 
 		victim->all = v;
 		victim->cpu = cpu;
@@ -109,10 +127,11 @@ void victims_stop(struct victims *v)
 	/* R-stop: pairs with A-stop; nothing else is passed with it. */
 	store_release(&v->stop, 1);
 	for (u32 i = 0; i < v->nr; i++) {
-		int err = machine_cpu_wait(i + 1, PASS_DEADLINE_NS, &fault);
+		u32 cpu = v->each[i].cpu;
+		int err = machine_cpu_wait(cpu, PASS_DEADLINE_NS, &fault);
 
 		if (err)
-			note_death(v, i + 1, err, &fault);
+			note_death(v, cpu, err, &fault);
 	}
 }
 
@@ -177,5 +196,14 @@ u64 victims_violations(const struct victims *v)
 
 		sum += victim->nr_torn + victim->nr_old_after_new + victim->nr_late_traps;
 	}
+	return sum + victims_said_early(v);
+}
+
+u64 victims_said_early(const struct victims *v)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < v->nr; i++)
+		sum += v->each[i].nr_said_early;
 	return sum;
 }

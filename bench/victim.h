@@ -8,6 +8,8 @@
  *   I2: a pass that began after a batch was finished, and ended before the next began, ran only the
  *       form that the finished batch wrote;
  *   I3: such a pass meets no INT3 of a batch that is over.
+ * And of a client that says whether it is on, a static key say: a pass between two looks that both
+ * found it on, within one change, ran only the new form, even in the middle of that change.
  * A trap that nobody handles ends the victim, and counts as a violation of I1.
  */
 #ifndef SMPOKE_BENCH_VICTIM_H
@@ -21,12 +23,20 @@
 #define EPOCH_BUSY 2ull
 #define EPOCH_STEP 4ull
 
+/* What victims watch besides the sites. */
+struct watch {
+	u32 first_cpu; /* of those that become victims; 0 is as good as 1 */
+	bool (*is_new)(const void *client); /* says: no CPU runs the old form; NULL = nobody does */
+	const void *client;
+};
+
 struct victim {
 	struct tokens tokens; /* written by the region itself */
 	u64 nr_passes;
 	u64 nr_torn; /* I1 */
 	u64 nr_old_after_new; /* I2, either way round */
 	u64 nr_late_traps; /* a stale INT3 taken in a quiet pass (I3) */
+	u64 nr_said_early; /* the client said new, and the old form ran */
 	struct victims *all;
 	u32 cpu;
 } __attribute__((aligned(FALSE_SHARING_BYTES)));
@@ -36,7 +46,9 @@ struct victims {
 	u32 stop;
 	site_fn run __attribute__((aligned(FALSE_SHARING_BYTES)));
 	u32 nr_sites;
-	u32 nr; /* victims, on CPUs 1 .. nr */
+	bool is_traced;
+	struct watch watch;
+	u32 nr; /* victims, on CPUs watch.first_cpu and up */
 	struct victim *each;
 	u64 nr_died; /* ended by a trap, or lost */
 	char why[96]; /* of the first that died */
@@ -49,6 +61,10 @@ struct victims {
  * there until victims_free(), which the caller owes in every case.
  */
 int victims_start(struct victims *v, const struct site_region *sites);
+
+/* victims_start_watch() - the same, and @watch says who and what else */
+int victims_start_watch(struct victims *v, const struct site_region *sites,
+			const struct watch *watch);
 
 /* victims_stop() - all out again, deaths counted; safe to call twice */
 void victims_stop(struct victims *v);
@@ -70,5 +86,6 @@ int victims_wait_pass(struct victims *v);
 
 u64 victims_passes(const struct victims *v);
 u64 victims_violations(const struct victims *v);
+u64 victims_said_early(const struct victims *v); /* among them */
 
 #endif

@@ -12,9 +12,10 @@
 
 static void run_sites(const struct site_region *sites, u64 want_old, u64 want_new)
 {
-	struct tokens tokens = { 0 };
+	struct tokens before = { 0 }, tokens = { 0 };
 
 	((site_fn)sites->region.text)(&tokens);
+	tokens = tokens_since(&tokens, &before, sites->is_traced);
 	assert_int_equal(tokens.old, want_old);
 	assert_int_equal(tokens.new, want_new);
 }

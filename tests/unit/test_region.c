@@ -234,7 +234,7 @@ static void every_site_form_counts_itself_in_both_forms(void **state)
 	static const u32 counts[] = { 1, 2, 16, 256 };
 
 	(void)state;
-	for (u32 form = 0; form < NR_SITE_FORMS; form++)
+	for (u32 form = 0; form < NR_ALL_SITE_FORMS; form++)
 		for (u32 i = 0; i < ARRAY_SIZE(counts); i++)
 			check_sites(form, counts[i], SITE_STRIDE_BYTES, 0);
 }
@@ -242,7 +242,7 @@ static void every_site_form_counts_itself_in_both_forms(void **state)
 static void every_site_form_stands_anywhere_in_a_line(void **state)
 {
 	(void)state;
-	for (u32 form = 0; form < NR_SITE_FORMS; form++)
+	for (u32 form = 0; form < NR_ALL_SITE_FORMS; form++)
 		for (u32 offset = 0; offset < SITE_STRIDE_BYTES; offset++)
 			check_sites(form, 3, SITE_STRIDE_BYTES, offset);
 }
@@ -250,7 +250,7 @@ static void every_site_form_stands_anywhere_in_a_line(void **state)
 static void strides_are_kept(void **state)
 {
 	(void)state;
-	for (u32 form = 0; form < NR_SITE_FORMS; form++) {
+	for (u32 form = 0; form < NR_ALL_SITE_FORMS; form++) {
 		check_sites(form, 5, 128, 61);
 		check_sites(form, 5, PAGE_BYTES, PAGE_BYTES - 3);
 	}
@@ -262,7 +262,7 @@ static void every_site_form_can_be_patched_there_and_back(void **state)
 	u32 nr_refused = 0;
 
 	(void)state;
-	for (u32 form = 0; form < NR_SITE_FORMS; form++) {
+	for (u32 form = 0; form < NR_ALL_SITE_FORMS; form++) {
 		struct site_region sites;
 
 		assert_int_equal(region_build_sites(&sites, form, 4, SITE_STRIDE_BYTES, 62), 0);
