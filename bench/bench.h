@@ -73,6 +73,7 @@ struct suite {
 extern const struct suite *const suites[];
 
 extern const struct suite suite_check;
+extern const struct suite suite_clients;
 extern const struct suite suite_emulate;
 extern const struct suite suite_forms;
 extern const struct suite suite_interfere;

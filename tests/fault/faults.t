@@ -160,7 +160,7 @@ program_reports() {
 
 program_is_quiet() {
 	local output
-	output=$("$B/fault/smpoke" --quick --suite check,emulate,forms,places,queue,soak \
+	output=$("$B/fault/smpoke" --quick --suite check,emulate,forms,places,queue,clients,soak \
 		--toggles 20000 --out "$out" 2>&1) || {
 		echo "$output"
 		return 1
@@ -193,6 +193,7 @@ WRONG_PADDED emulate emulate/padded padded \(eb[0-9a-f]+\) under flags 0: ip is 
 WRONG_PADDED emulate emulate/emulate-arg .* ip is .* the CPU's
 SKIP_BOUNDARY_CHECK check check/refused in the middle of an instruction
 ALLOW_OVERLAP check check/refused site overlaps one already queued
+SITES_UNSORTED clients clients/static-key-56 a change of 56 sites took 168 syncs
 UNDECODABLE_REGION lock lock/inc-1line code region: .* is no instruction
 UNDECODABLE_REGION poke poke/batch,.1.sites code region: .* is no instruction
 END
@@ -234,6 +235,9 @@ OMIT_INT3 places places/line (took vector|passes of victims)
 TAIL_FIRST soak soak/soak (took vector|passes of victims)
 PUBLISH_LATE soak soak/soak took vector
 WRONG_CALL_TARGET soak soak/soak (took vector|passes of victims)
+WRONG_CALL_RETURN clients clients/tracer-56 took vector
+VALUE_FIRST clients clients/static-key-256 passes ran the old form of a client that was on
+KEY_OFF_EARLY clients clients/static-key-two-patchers cpu [01]: [0-9]+ calls failed
 END
 
 # And this one CPUs that run while others do.

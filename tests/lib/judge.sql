@@ -68,6 +68,10 @@ SELECT 'no time at all: ' || name FROM f JOIN ok USING (row) WHERE f.max = 0 AND
 	ok.variant IN ('total', 'process', 'lock', 'overhead');
 SELECT 'more or less than three syncs: ' || name FROM f JOIN ok USING (row) WHERE
 	suite = 'poke' AND variant = 'syncs' AND (f.min <> 3 OR f.max <> 3);
+-- There and back. Two patchers at once may leave each other nothing to do.
+SELECT 'more or less than three syncs for 256 sites: ' || name FROM f JOIN ok USING (row) WHERE
+	suite = 'clients' AND variant = 'syncs' AND bench <> 'static-key-two-patchers' AND
+	(f.min <> (sites + 255) / 256 * 6 OR f.max <> f.min);
 SELECT 'no floor: poke ' || variant || ' sites=' || sites FROM ok WHERE suite = 'poke' AND
 	variant IN ('total', 'process') AND floor = '';
 SELECT 'victims alone cannot pass: ' || name FROM f JOIN ok USING (row) WHERE
