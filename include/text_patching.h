@@ -184,8 +184,8 @@ int text_poke_kgdb(void *addr, const void *src, size_t len);
  * Written two pages at a time, because interrupts may be off meanwhile. text_poke_copy() and
  * text_poke_set() take text_mutex and refuse the image's own text.
  * Context: any CPU, interrupts on, not from a trap.
- * Return: 0; -ERR_RANGE when [addr, addr + len) is not text, or empty; -ERR_PERM for the image's own
- * text, or without the lock; -ERR_VERIFY.
+ * Return: 0; -ERR_RANGE when [addr, addr + len) is not text, or empty; -ERR_PERM for the image's
+ * own text, or without the lock; -ERR_VERIFY.
  */
 int text_poke_copy(void *addr, const void *src, size_t len);
 int text_poke_copy_locked(void *addr, const void *src, size_t len, bool core_ok);
