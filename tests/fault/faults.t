@@ -254,7 +254,7 @@ fi
 
 traces() {
 	nm -a "$1" 2>/dev/null | grep -E 'fault_[A-Z]|read_switch'
-	strings -a "$1" | grep -E "SMPOKE_FAULT|$(tr '\n' '|' <<<"$known" | sed 's/|$//')"
+	strings -a "$1" | grep -wE "SMPOKE_FAULT|$(tr '\n' '|' <<<"$known" | sed 's/|$//')"
 }
 
 for shipped in "$B/smpoke.so" "$B/smpoke.efi" "$B/host/smpoke"; do

@@ -272,11 +272,11 @@ static int want_of_writer(enum writer writer, const u8 *addr, size_t len)
 		return err;
 	if ((writer == COPY || writer == SET) && is_own_text(addr, len))
 		return -ERR_PERM;
-	if (!model_in_text(addr, len))
+	if (!len || !model_in_text(addr, len))
 		return -ERR_RANGE;
-	if (!chunks && len && ((u64)addr + len - 1) / PAGE_BYTES - (u64)addr / PAGE_BYTES > 1)
+	if (!chunks && ((u64)addr + len - 1) / PAGE_BYTES - (u64)addr / PAGE_BYTES > 1)
 		return -ERR_RANGE;
-	return sim.fail_open && (len || !chunks) ? -ERR_FAULT : 0;
+	return sim.fail_open ? -ERR_FAULT : 0;
 }
 
 void checked_write(enum writer writer, u8 *addr, const u8 *src, size_t len)

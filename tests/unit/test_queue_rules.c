@@ -212,7 +212,8 @@ static void every_rule_has_words_of_its_own(void **state)
 }
 
 /*
- * STOPPED is for ever: test_engine.c reaches it, in a child. The others of the first list:
+ * STOPPED is for ever: test_engine.c reaches it, in a child. ORDER, UNEXPECTED and TARGET are rules
+ * for tables of sites: test_static_key.c and test_static_call.c. The others of the first list:
  * test_queue.c.
  */
 static void every_rule_is_reached_by_a_test(void **state)
@@ -221,6 +222,8 @@ static void every_rule_is_reached_by_a_test(void **state)
 		[TEXT_POKE_RULE_NONE] = true,	 [TEXT_POKE_RULE_REACH] = true,
 		[TEXT_POKE_RULE_OVERLAP] = true, [TEXT_POKE_RULE_LOCK] = true,
 		[TEXT_POKE_RULE_CONTEXT] = true, [TEXT_POKE_RULE_STOPPED] = true,
+		[TEXT_POKE_RULE_ORDER] = true,	 [TEXT_POKE_RULE_UNEXPECTED] = true,
+		[TEXT_POKE_RULE_TARGET] = true,
 	};
 
 	(void)state;
