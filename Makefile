@@ -58,6 +58,8 @@ ZYDIS_DEF = -DZYAN_NO_LIBC -DZYDIS_STATIC_BUILD -DZYCORE_STATIC_BUILD -DZYDIS_DI
 ZYDIS_INC = -isystem $(ZYDIS)/include -isystem $(ZYDIS)/dependencies/zycore/include
 INC = -Iinclude $(ZYDIS_DEF) $(ZYDIS_INC)
 EFI_FLAGS = $(FREE) -fpic -fvisibility=hidden -fshort-wchar -maccumulate-outgoing-args
+# What is in nobody's time stamps: the image is to stay under 640 KB.
+SMALL = -Os
 EFI_INC = -DGNU_EFI_USE_MS_ABI -isystem $(GNU_EFI_INC) -isystem $(GNU_EFI_INC)/x86_64
 HOST_FLAGS = $(BASE) -D_GNU_SOURCE -fPIE -pthread
 HOST_LINK = -pie -pthread -Wl,--defsym=_stext=_init
@@ -101,11 +103,11 @@ $B/efi/core/%.o: core/%.c | $B/.zydis
 
 $B/efi/bench/%.o: bench/%.c | $B/.zydis $B/gen/commit.h
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(EFI_FLAGS) $(WARN) $(INC) -Ibench $(call commit_flag,$*) -c $< -o $@
+	$(Q)$(CC) $(EFI_FLAGS) $(SMALL) $(WARN) $(INC) -Ibench $(call commit_flag,$*) -c $< -o $@
 
 $B/efi/efi/%.o: efi/%.c | $B/.deps-build
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(EFI_FLAGS) $(WARN) $(NOINSTR) -Iinclude -Iefi $(EFI_INC) -c $< -o $@
+	$(Q)$(CC) $(EFI_FLAGS) $(SMALL) $(WARN) $(NOINSTR) -Iinclude -Iefi $(EFI_INC) -c $< -o $@
 
 $B/efi/efi/%.S.o: efi/%.S | $B/.deps-build
 	@mkdir -p $(@D)
@@ -113,7 +115,7 @@ $B/efi/efi/%.S.o: efi/%.S | $B/.deps-build
 
 $B/efi/zydis/%.o: $B/.zydis tools/zydis-mem.h
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(EFI_FLAGS) $(ZYDIS_DEF) $(ZYDIS_INC) -I$(ZYDIS)/src -include tools/zydis-mem.h \
+	$(Q)$(CC) $(EFI_FLAGS) $(SMALL) $(ZYDIS_DEF) $(ZYDIS_INC) -I$(ZYDIS)/src -include tools/zydis-mem.h \
 		-c $(ZYDIS)/src/$*.c -o $@
 
 efi_link = ld -nostdlib -shared -Bsymbolic --gc-sections --no-undefined -z noexecstack \
