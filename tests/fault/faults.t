@@ -121,6 +121,7 @@ VALUE_FIRST test_tracer nops_become_calls_and_nops_again
 KEY_OFF_EARLY test_static_key only_the_first_and_the_last_patch
 KEY_OFF_EARLY test_static_key two_patchers_at_once_never_see_the_key_on_before_the_code
 FUNC_FIRST test_static_call the_new_function_is_named_when_all_sites_call_it
+LOCKS_STAY_UP test_image_patching locks_are_out_while_one_cpu_runs_and_back_before_the_next
 END
 
 # A late reader of a freed table has no assertion of its own: the page is out of its reach.

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The program patches itself: its own alternatives and LOCK prefixes, as its CPU and the number of
+ * its CPUs want them.
+ *
+ * LOCK prefixes are in UP form from image_patch() until image_enable_smp(), that is as long as
+ * nobody else can be in our data; with one CPU for good.
+ */
+#ifndef SMPOKE_IMAGE_PATCHING_H
+#define SMPOKE_IMAGE_PATCHING_H
+
+#include "apply_alternatives.h"
+#include "selftest.h"
+#include "smp_alt.h"
+#include "types.h"
+
+/**
+ * struct image - what a machine knows about the program it runs
+ * @text, @text_end: all code that a site can be in; text by text_contains(), and it decodes from
+ *	its first byte to its last
+ * @alternatives, @locks, @locks_end: what the linker has collected
+ * @stop_nmi, @restart_nmi: struct alt_boot
+ * @int3_code: for int3_selftest()
+ * @reloc_code: for alt_reloc_selftest(); its site is one of @alternatives
+ */
+struct image {
+	u8 *text, *text_end;
+	struct alt_table alternatives;
+	const s32 *locks, *locks_end;
+	int (*stop_nmi)(void);
+	int (*restart_nmi)(void);
+	struct int3_selftest_code int3_code;
+	void (*reloc_code)(void *unused);
+};
+
+/* What became of it. */
+struct image_patched {
+	bool done;
+	const char *why_not; /* unless done: a clause; NULL when nobody has tried */
+	struct alt_result alternatives;
+	u64 apply_ns; /* the whole of alternative_instructions(), self-tests and UP form included */
+	bool started_up; /* LOCKs were in UP form when this program's options were read */
+	bool is_up; /* and they are now */
+	struct smp_locks_result to_up, to_smp; /* what was changed; zero when nothing was */
+	u64 to_up_ns, to_smp_ns;
+};
+
+/**
+ * image_patch() - register the text, test, apply alternatives, put LOCKs into UP form
+ * @image: must stay where it is
+ *
+ * Context: boot CPU, once, before others are started, interrupts on, the clock calibrated.
+ * Return: NULL; else a clause that says what went wrong: then the program may not go on, for some
+ * of it may be patched and some not. image_patched()->alternatives.refusal says where.
+ */
+const char *image_patch(const struct image *image);
+
+/* image_not_patched() - instead of it, where a machine cannot: @why is a clause, kept */
+void image_not_patched(const char *why);
+
+/**
+ * image_enable_smp() - LOCKs back; to be called before another CPU is started
+ *
+ * Does nothing where they are in place. Context: boot CPU, alone. Cost: one write a LOCK.
+ * Return: 0; else an error of alternatives_enable_smp(), and no CPU may be started.
+ */
+int image_enable_smp(void);
+
+/* image_release() - memory goes back; text stays as it is. Boot CPU, the others home. */
+void image_release(void);
+
+/* A site, and what it held before; all zero to begin with. */
+struct image_site {
+	struct alt_site site;
+	const u8 *before; /* site.len bytes */
+};
+
+/* image_next_site() - walk the sites of the image once it is patched. Return: false at the end. */
+bool image_next_site(struct image_site *cursor);
+
+/* Context of both: boot CPU. */
+const struct image_patched *image_patched(void);
+
+#endif
