@@ -6,8 +6,10 @@
 #include "bench.h"
 #include "facts.h"
 #include "format.h"
+#include "image_patching.h"
 #include "machine.h"
 #include "mem.h"
+#include "patched.h"
 #include "runner.h"
 #include "screen.h"
 #include "smpoke.h"
@@ -106,11 +108,26 @@ static void choose_seed(struct options *options)
 	options->seed = (u32)((rdtsc() ^ (u64)t.second << 20) * 0x9e3779b97f4a7c15 >> 32);
 }
 
+/* LOCKs come back first: a CPU that is there already would share our data with none of them. */
+static int enable_smp(struct run *run)
+{
+	int error = run->options.nr_cpus == 1 ? 0 : image_enable_smp();
+
+	if (!error)
+		return SMPOKE_EXIT_OK;
+	screen_say(&run->results, "smpoke: LOCK prefixes cannot be put back: %s\n",
+		   error_name(error));
+	return SMPOKE_EXIT_MACHINE;
+}
+
 /* Return: 0, or the exit code with one line on the screen. */
 static int start_cpus(struct run *run)
 {
-	int error = machine_start_cpus(run->options.nr_cpus, &run->up_reason);
+	int error = enable_smp(run);
 
+	if (error)
+		return error;
+	error = machine_start_cpus(run->options.nr_cpus, &run->up_reason);
 	if (!error)
 		return SMPOKE_EXIT_OK;
 	screen_say(&run->results, "smpoke: --cpus %u: %s; this machine has %u\n",
@@ -164,7 +181,9 @@ static int measure(struct run *run)
 	} else {
 		facts_write(&run->results, &run->options, run->suite_names, run->up_reason,
 			    &run->facts);
+		patched_facts(&run->results);
 		print_banner(run);
+		patched_log(&run->results);
 		results_flush(&run->results);
 		run_suites(run);
 		if (run->totals.nr_fail || run->results.nr_lost_rows)

@@ -12,12 +12,14 @@
 #include "fatal.h"
 #include "firmware.h"
 #include "idt.h"
+#include "image.h"
 #include "machine.h"
 #include "machine_text.h"
 #include "mp.h"
 #include "paging.h"
 #include "percpu.h"
 #include "results.h"
+#include "strings.h"
 #include "text.h"
 #include "x86.h"
 
@@ -72,25 +74,64 @@ static void give_machine_back(void)
 	paging_release();
 }
 
+static int machine_error(const char *reason)
+{
+	machine_print("smpoke: ");
+	machine_print(reason);
+	machine_print("\n");
+	return SMPOKE_EXIT_MACHINE;
+}
+
+/* Which entry of the table, or which byte of the text: it is a fault of the build. */
+static int patch_error(const char *reason)
+{
+	const struct alt_refusal *refusal = &image_patched()->alternatives.refusal;
+	char buf[160];
+	struct string s;
+
+	string_init(&s, buf, sizeof(buf));
+	string_add(&s, "its own text could not be patched: ");
+	string_add(&s, reason);
+	if (refusal->rule) {
+		string_add(&s, "; entry ");
+		string_dec(&s, refusal->entry);
+		string_add(&s, " of its alternatives");
+	}
+	if (refusal->addr) {
+		string_add(&s, "; text+");
+		string_hex(&s, (u64)(refusal->addr - (const u8 *)_stext));
+	}
+	return machine_error(buf);
+}
+
+/* After clock_init(), because it is timed, and mp_init(), because one CPU for good stays UP. */
+static int run_patched(enum machine_then *ret_then)
+{
+	const char *reason = image_patch(&efi_image);
+	struct smpoke_args args;
+	int code;
+
+	if (reason)
+		return patch_error(reason);
+	args_find(&args);
+	*ret_then = args.default_then;
+	code = smpoke_main(&args, ret_then);
+	image_release();
+	return code;
+}
+
 static int run(enum machine_then *ret_then)
 {
-	struct smpoke_args args;
 	const char *reason = take_machine();
 
 	*ret_then = MACHINE_THEN_EXIT;
 	if (!reason)
 		reason = text_selftest();
-	if (reason) {
-		machine_print("smpoke: ");
-		machine_print(reason);
-		machine_print("\n");
-		return SMPOKE_EXIT_MACHINE;
-	}
+	if (reason)
+		return machine_error(reason);
 	clock_init();
 	mp_init();
-	args_find(&args);
-	*ret_then = args.default_then;
-	return smpoke_main(&args, ret_then);
+	return run_patched(ret_then);
 }
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)

@@ -3,6 +3,7 @@
  * Entry point of the host build: the process becomes a machine, and smpoke runs on it.
  */
 #include "host.h"
+#include "image_patching.h"
 #include "smpoke.h"
 
 static void note_ignored_then(enum machine_then then)
@@ -30,6 +31,7 @@ int main(int argc, char **argv)
 		machine_print("\n");
 		return SMPOKE_EXIT_MACHINE;
 	}
+	image_not_patched("this process has no alias of its own text");
 	code = smpoke_main(&args, &then);
 	note_ignored_then(then);
 	return code;

@@ -20,6 +20,7 @@ void fake_reset(void)
 	fake.nr_present = fake.nr_come = 4;
 	fake.nr_cpus = 1;
 	fake.time = (struct machine_time){ 2026, 11, 22, 3, 4, 5 };
+	fake.patched.why_not = "this machine is a fake";
 	fake.budget_ticks = UINT64_MAX / 16; /* storage runs out first, however busy the CPU is */
 }
 
@@ -205,4 +206,35 @@ int text_poke_init(void)
 int stop_machine_init(void)
 {
 	return 0;
+}
+
+int image_enable_smp(void)
+{
+	assert(fake.nr_cpus == 1);
+	fake.nr_smp_enabled++;
+	return fake.enable_smp_error;
+}
+
+/* Eight bytes and three, of which the second site keeps what it has. */
+bool image_next_site(struct image_site *cursor)
+{
+	static u8 now[] = { 0x0F, 0x01, 0xF9, 0x0F, 0xAE, 0xE8, 0x66, 0x90, 0x0F, 0x1F, 0x00 };
+	static const u8 before[] = { 0x0F, 0xAE, 0xE8, 0x0F, 0x31, 0x0F,
+				     0xAE, 0xE8, 0x90, 0x90, 0x90 };
+	static const struct alt_instr winner = { .cpuid = X86_FEATURE_RDTSCP };
+	u8 *end = cursor->site.addr ? cursor->site.addr + cursor->site.len : now;
+
+	if (!fake.patched.done || end == now + sizeof(now))
+		return false;
+	*cursor = (struct image_site){
+		.site = { .addr = end, .len = end == now ? 8 : 3 },
+		.before = before + (end - now),
+	};
+	cursor->site.winner = end == now ? &winner : NULL;
+	return true;
+}
+
+const struct image_patched *image_patched(void)
+{
+	return &fake.patched;
 }

@@ -6,6 +6,7 @@
 #ifndef SMPOKE_TESTS_FAKE_MACHINE_H
 #define SMPOKE_TESTS_FAKE_MACHINE_H
 
+#include "image_patching.h"
 #include "machine.h"
 #include "machine_io.h"
 
@@ -37,6 +38,9 @@ struct fake_machine {
 	const char *out;
 	size_t nr_allocated; /* bytes not freed yet */
 	u32 nr_stops;
+	struct image_patched patched; /* what became of the program's own text */
+	int enable_smp_error;
+	u32 nr_smp_enabled;
 	struct machine_file files[FAKE_NR_FILES];
 	u32 nr_files;
 	char console[64 * 1024];

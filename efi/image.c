@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#include "image.h"
+
+#include "machine_text.h"
+#include "nmi.h"
+
+/* smpoke.lds */
+extern const struct alt_instr __alt_instructions[], __alt_instructions_end[];
+extern const u8 __alt_replacement[], __alt_replacement_end[];
+extern const s32 __smp_locks[], __smp_locks_end[];
+
+/* selftest.S */
+extern const u8 selftest_int3_site[];
+void selftest_int3(void *arg);
+void selftest_reloc(void *unused);
+
+const struct image efi_image = {
+	.text = (u8 *)_stext,
+	.text_end = (u8 *)_etext,
+	.alternatives = { __alt_instructions, __alt_instructions_end, __alt_replacement,
+			  __alt_replacement_end },
+	.locks = __smp_locks,
+	.locks_end = __smp_locks_end,
+	.stop_nmi = nmi_stop,
+	.restart_nmi = nmi_restart,
+	.int3_code = { selftest_int3_site, selftest_int3 },
+	.reloc_code = selftest_reloc,
+};
