@@ -299,7 +299,7 @@ static int write_sites(const struct smp_altinstr_table *table, enum form form,
 	text_alias_close();
 	/* This CPU may have the other form decoded. On bare metal the close has seen to it already.
 	 */
-	iret_to_self();
+	sync_this_core();
 	return 0;
 }
 

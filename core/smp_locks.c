@@ -62,7 +62,7 @@ static int change_prefixes(const s32 *start, const s32 *end, struct prefix_chang
 		change_entry(change, entry, ret);
 	text_alias_close();
 	/* This CPU may have the old prefixes decoded; without it the next pass could still lock. */
-	iret_to_self();
+	sync_this_core();
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #ifndef SMPOKE_X86_H
 #define SMPOKE_X86_H
 
+#include "alternative.h"
 #include "types.h"
 
 #define INT3_INSN_OPCODE 0xCC
@@ -41,12 +42,21 @@ static force_inline u64 rdtsc(void)
  * Time stamps around measured code: the LFENCE before keeps earlier instructions out of the window,
  * the one after keeps later ones from starting before the counter was read (Intel SDM vol. 2,
  * RDTSC). On AMD this needs LFENCE to be serialising (DE_CFG[1]); machine.csv says whether it is.
+ *
+ * An alternative, because RDTSCP waits for earlier instructions by itself, on every CPU that has
+ * it: a fence less in each window, and on AMD the near end of it holds whatever DE_CFG says. Not
+ * for noinstr code. The stamps of a window are one form, for sites change before anything is
+ * measured.
  */
 static force_inline u64 rdtsc_ordered(void)
 {
 	u32 lo, hi;
 
-	__asm__ volatile("lfence\n\trdtsc\n\tlfence" : "=a"(lo), "=d"(hi) : : "memory");
+	__asm__ volatile(
+		ALTERNATIVE("lfence\n\trdtsc\n\tlfence", "rdtscp\n\tlfence", X86_FEATURE_RDTSCP)
+		: "=a"(lo), "=d"(hi)
+		:
+		: "ecx", "memory");
 	return (u64)hi << 32 | lo;
 }
 
@@ -78,30 +88,48 @@ static force_inline u64 read_flags(void)
  * ring 3 too (Intel SDM vol. 3, "Serializing Instructions"). It also unmasks NMIs, so it must not
  * be used inside an NMI handler.
  */
+#define IRET_TO_SELF                                                                               \
+	"mov %%ss, %k0\n\t"                                                                        \
+	"pushq %q0\n\t"                                                                            \
+	"pushq %%rsp\n\t"                                                                          \
+	"addq $8, (%%rsp)\n\t"                                                                     \
+	"pushfq\n\t"                                                                               \
+	"mov %%cs, %k0\n\t"                                                                        \
+	"pushq %q0\n\t"                                                                            \
+	"leaq 1f(%%rip), %q0\n\t"                                                                  \
+	"pushq %q0\n\t"                                                                            \
+	"iretq\n"                                                                                  \
+	"1:"
+
 static force_inline void iret_to_self(void)
 {
 	u64 tmp;
 
-	__asm__ volatile("mov %%ss, %k0\n\t"
-			 "pushq %q0\n\t"
-			 "pushq %%rsp\n\t"
-			 "addq $8, (%%rsp)\n\t"
-			 "pushfq\n\t"
-			 "mov %%cs, %k0\n\t"
-			 "pushq %q0\n\t"
-			 "leaq 1f(%%rip), %q0\n\t"
-			 "pushq %q0\n\t"
-			 "iretq\n"
-			 "1:"
-			 : "=&r"(tmp)
-			 :
-			 : "cc", "memory");
+	__asm__ volatile(IRET_TO_SELF : "=&r"(tmp) : : "cc", "memory");
 }
 
 /* SERIALIZE, as bytes: assemblers before 2020 do not know it. Needs CPUID.7.0:EDX[14]. */
+#define SERIALIZE_BYTES ".byte 0x0f, 0x01, 0xe8"
+
 static force_inline void serialize(void)
 {
-	__asm__ volatile(".byte 0x0f, 0x01, 0xe8" : : : "memory");
+	__asm__ volatile(SERIALIZE_BYTES : : : "memory");
+}
+
+/*
+ * This CPU serialises, by the cheapest way that it has. An alternative, because SERIALIZE is one
+ * instruction without a stack, a memory access or a jump, and IRET some hundred cycles; a test of
+ * CPUID's bit would be a branch to predict in each. Not for noinstr code, nor for what writes text
+ * while sites change (text_poke.c). May be an IRET, so not inside an NMI handler either.
+ */
+static force_inline void sync_this_core(void)
+{
+	u64 tmp;
+
+	__asm__ volatile(ALTERNATIVE(IRET_TO_SELF, SERIALIZE_BYTES, X86_FEATURE_SERIALIZE)
+			 : "=&r"(tmp)
+			 :
+			 : "cc", "memory");
 }
 
 /* Ring 0 only, from here on. */
