@@ -62,6 +62,65 @@ equal "no symbol is undefined" "$(nm -u "$B/smpoke.so")" ""
 equal "no vector register is used, which a trap would not save" \
 	"$(objdump -d --no-show-raw-insn "$B/smpoke.so" | grep -cE '%[xyz]mm[0-9]')" 0
 
+# ---- The tables that the image is patched by ----
+
+# symbol FILE NAME: its address
+symbol() {
+	local found
+	found=$(nm "$1" | awk -v n="$2" '$3 == n { print $1 }')
+	[ -n "$found" ] || { echo "there is no symbol $2" >&2 && return 1; }
+	echo $((16#$found))
+}
+
+# section_of FILE ADDRESS: name and flags of the section that the address is in, and where in the file
+section_of() {
+	local name from offset bytes flags
+	while read -r name _ from offset bytes _ flags _; do
+		from=$((16#$from))
+		[[ $flags == *A* ]] && [ "$2" -ge "$from" ] && [ "$2" -lt $((from + 16#$bytes)) ] &&
+			echo "$name $flags $((16#$offset + $2 - from))"
+	done < <(readelf -SW "$1" | sed -n 's/^ *\[ *[1-9][0-9]*\] *//p' | grep '^\.[a-z]')
+}
+
+# table_is_good FILE START END ENTRY_BYTES SECTION FLAGS: a page begins with it, whole entries, of
+# which there are some, and zeros up to the end of the page
+table_is_good() {
+	local file=$1 start end section flags offset
+	start=$(symbol "$file" "$2") && end=$(symbol "$file" "$3") || return 1
+	[ $((start % 4096)) -eq 0 ] || { echo "$2 is within a page" && return 1; }
+	[ "$end" -gt "$start" ] || { echo "$2 is empty" && return 1; }
+	[ $(((end - start) % $4)) -eq 0 ] || { echo "$3 is within an entry" && return 1; }
+	read -r section flags offset <<<"$(section_of "$file" "$start")"
+	[ "$section $flags" = "$5 $6" ] || { echo "$2 is in ${section:-nothing} $flags" && return 1; }
+	od -An -v -tx1 -j $((offset + end - start)) -N $(((4096 - end % 4096) % 4096)) "$file" |
+		grep -q '[1-9a-f]' || return 0
+	echo "behind $3 there is more than zeros"
+	return 1
+}
+
+tables='__alt_instructions __alt_instructions_end 14 .rodata A
+__alt_replacement __alt_replacement_end 1 .rodata A
+__smp_locks __smp_locks_end 4 .data WA'
+while read -r start end entry_bytes section flags; do
+	check "UEFI: $start: pages of its own, whole entries, then zeros; not executable" \
+		table_is_good "$B/smpoke.so" "$start" "$end" "$entry_bytes" "$section" "$flags"
+done <<<"$tables"
+
+uefi_table() { table_is_good "$B/smpoke.so" "$@"; }
+refute "control: a table that begins within a page" 'is within a page' \
+	uefi_table __alt_instructions_end __alt_replacement 14 .rodata A
+refute "control: a table without entries" 'is empty' \
+	uefi_table __alt_instructions __alt_instructions 14 .rodata A
+refute "control: a table that ends within an entry" 'is within an entry' \
+	uefi_table __alt_instructions __alt_instructions_end 13 .rodata A
+refute "control: a table in another section" 'is in \.rodata A' \
+	uefi_table __alt_instructions __alt_instructions_end 14 .text AX
+cp "$B/smpoke.so" "$work/filled.so"
+read -r _ _ offset <<<"$(section_of "$B/smpoke.so" "$(symbol "$B/smpoke.so" __alt_instructions_end)")"
+printf '\1' | dd of="$work/filled.so" bs=1 conv=notrunc status=none seek=$((offset + 100))
+refute "control: something behind the table" 'more than zeros' \
+	table_is_good "$work/filled.so" __alt_instructions __alt_instructions_end 14 .rodata A
+
 # ---- The path of #BP, and what the sync runs ----
 
 # Each is named, so that nothing here holds because a function has gone elsewhere.
@@ -95,10 +154,12 @@ equal "the vector of the sync calls sync_interrupt and nothing else" \
 # The controls: one breach each, planted into the section, and beside each what is no breach.
 cat >"$work/planted.c" <<'END'
 #include "atomic.h"
+#include "x86.h"
 u32 word;
 void (*hook)(void);
 __attribute__((noinline)) void outside(void) { word = 1; }
 noinstr u32 patchable(void) { return atomic_fetch_add(&word, 1); }
+noinstr u64 has_alternative(void) { return rdtsc_ordered(); }
 noinstr u32 locks_for_good(void) { return raw_atomic_fetch_add(&word, 1); }
 noinstr void leaves(void) { outside(); __asm__ volatile(""); }
 noinstr void jumps_away(void) { outside(); }
@@ -119,7 +180,7 @@ noinstr u32 switches(u32 v)
 	return 0;
 }
 noinstr u32 stays(u32 v) { return v ? locks_for_good() : 0; }
-u32 fine(void) { return atomic_fetch_add(&word, 2); }
+u32 fine(void) { return atomic_fetch_add(&word, 2) + rdtsc_ordered(); }
 END
 gcc -O2 -fPIC -shared -fvisibility=hidden -fcf-protection=none -fjump-tables -Wl,-Bsymbolic -Iinclude \
 	"$work/planted.c" -o "$work/planted.so" -Wl,-u,patchable -Wl,-u,leaves
@@ -129,6 +190,7 @@ while IFS='|' read -r breach report; do
 	refute "control: $breach" "$report" planted
 done <<'END'
 a LOCK_PREFIX in .noinstr.text|LOCK_PREFIX at 0x[0-9a-f]+ is in .noinstr.text
+an ALTERNATIVE in .noinstr.text|ALTERNATIVE at 0x[0-9a-f]+ is in .noinstr.text
 a call out of .noinstr.text|^leaves>outside$
 a jump out of .noinstr.text|^jumps_away>outside$
 a call with prefixes out of .noinstr.text|^leaves_prefixed>outside$
@@ -140,6 +202,8 @@ refute "control: a function that is not there" 'there is no outside in .noinstr.
 refute "control: a name that nothing has" 'there is no nowhere in .noinstr.text' planted nowhere
 equal "control: of the two LOCK_PREFIXes only the one that is in there" \
 	"$(planted | grep -c LOCK_PREFIX)" 1
+equal "control: of the two ALTERNATIVEs only the one that is in there" \
+	"$(planted | grep -c ALTERNATIVE)" 1
 equal "control: what is named, and what stays inside, is no breach" \
 	"$(planted stays locks_for_good 'leaves>outside' | grep -cE '^(leaves>|stays|locks_for_good|fine)')" 0
 plan
