@@ -112,7 +112,7 @@ refute "control: a table that begins within a page" 'is within a page' \
 refute "control: a table without entries" 'is empty' \
 	uefi_table __alt_instructions __alt_instructions 14 .rodata A
 refute "control: a table that ends within an entry" 'is within an entry' \
-	uefi_table __alt_instructions __alt_instructions_end 13 .rodata A
+	uefi_table __alt_instructions __alt_instructions_end 4095 .rodata A
 refute "control: a table in another section" 'is in \.rodata A' \
 	uefi_table __alt_instructions __alt_instructions_end 14 .text AX
 cp "$B/smpoke.so" "$work/filled.so"
