@@ -43,7 +43,9 @@ EFI_C = acpi alloc apic arena args clock console cpu_state cpus facts fatal file
 	identify idt image interrupt main memory mp nmi paging results smbios strings sync text \
 	time trap_handlers volume
 EFI_S = ap_entry catch selftest vectors
-HOST = alias clock cpus facts files interrupt machine main near pages results sync text traps
+HOST = alias clock cpus facts files image interrupt machine main near own_text pages results sync \
+	text traps
+HOST_S = selftest
 ZYDIS_C = Decoder DecoderData Encoder EncoderData Register SharedData Utils
 
 WARN = -Wall -Wextra -Werror
@@ -131,7 +133,7 @@ $B/smpoke.efi: $B/smpoke.so
 # ---- Machine 2: a Linux process ----
 
 host_objects = $(CORE:%=$1/core/%.o) $(BENCH:%=$1/bench/%.o) $(HOST:%=$1/host/%.o) \
-	$(ZYDIS_C:%=$1/zydis/%.o)
+	$(HOST_S:%=$1/host/%.S.o) $(ZYDIS_C:%=$1/zydis/%.o)
 
 host: $B/host/smpoke
 
@@ -149,13 +151,17 @@ $1/host/%.o: host/%.c | $B/.deps-build
 	@mkdir -p $$(@D)
 	$$(Q)$(CC) $(HOST_FLAGS) $2 $(WARN) -Iinclude -Ihost -c $$< -o $$@
 
+$1/host/%.S.o: host/%.S | $B/.deps-build
+	@mkdir -p $$(@D)
+	$$(Q)$(CC) $(HOST_FLAGS) $2 $(WARN) -Iinclude -Ihost -c $$< -o $$@
+
 $1/zydis/%.o: $B/.zydis tools/zydis-mem.h
 	@mkdir -p $$(@D)
 	$$(Q)$(CC) $(FREE) -fPIE $(ZYDIS_DEF) $(ZYDIS_INC) -I$(ZYDIS)/src -include tools/zydis-mem.h \
 		-c $(ZYDIS)/src/$$*.c -o $$@
 
-$1/smpoke: $(call host_objects,$1)
-	$$(Q)$(CC) $(HOST_FLAGS) $2 $(HOST_LINK) $$^ -o $$@
+$1/smpoke: $(call host_objects,$1) host/smpoke.lds
+	$$(Q)$(CC) $(HOST_FLAGS) $2 $(HOST_LINK) -Wl,-T,host/smpoke.lds $$(filter %.o,$$^) -o $$@
 endef
 
 $(eval $(call host_rules,$B/host,))

@@ -6,8 +6,12 @@
  * whether that thread may touch it: two unprivileged instructions open and close it, for this
  * thread alone. Without them it is one mprotect() that all threads share, and whose closing has to
  * reach every CPU that runs one of them. Its cost grows with the pages, so there is an alias only
- * for the text in use; and as it is one mapping by itself, mprotect() neither splits nor merges
- * any.
+ * for the text in use; and as mappings are opened and closed whole, mprotect() neither splits nor
+ * merges any.
+ *
+ * Arena and own text have one distance to their alias, so theirs lie as far apart as they do. One
+ * mprotect() is for both, and for the empty space in between, which costs nothing: two would make
+ * every CPU answer twice.
  *
  * The kernel starts a signal handler with every key but 0 denied, so the alias is closed in
  * handlers even when the interrupted code has it open; sigreturn brings the rights back.
@@ -20,8 +24,9 @@
 #include "host.h"
 #include "x86.h"
 
-static u8 *alias;
+static u8 *alias; /* the arena's */
 static ptrdiff_t alias_delta;
+static struct pages own_alias; /* the own text's; no bytes: there is none */
 static size_t alias_bytes; /* what exists of it: exactly the text in use, from the arena's start */
 static int key = -1;
 static u32 key_deny; /* both bits of our key in PKRU: no access, no write */
@@ -45,21 +50,39 @@ static force_inline void key_allow(bool allow)
 	wrpkru(allow ? rdpkru() & ~key_deny : rdpkru() | key_deny);
 }
 
+/* From the first byte of either to the last. */
+static struct pages span_of(struct pages a, struct pages b)
+{
+	u8 *begin = a.begin < b.begin ? a.begin : b.begin;
+	u8 *a_end = a.begin + a.bytes, *b_end = b.begin + b.bytes;
+
+	return (struct pages){ begin, (size_t)((a_end > b_end ? a_end : b_end) - begin) };
+}
+
 /* SMPOKE_NO_PKEYS=1 is for the tests: it makes this CPU one without protection keys. */
-int alias_setup(const u8 *text, size_t max_bytes)
+int alias_setup(struct pages arena, struct pages own)
 {
 	const char *no_keys = getenv("SMPOKE_NO_PKEYS");
+	struct pages text = span_of(arena, own);
+	u8 *space = mmap(NULL, text.bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			 -1, 0);
 
-	alias = mmap(NULL, max_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-		     0);
-	if (alias == MAP_FAILED)
+	if (space == MAP_FAILED)
 		return -ERR_NOMEM;
-	alias_delta = alias - text;
+	alias_delta = space - text.begin;
+	alias = arena.begin + alias_delta;
 	if (!no_keys || strcmp(no_keys, "1"))
 		key = pkey_alloc(0, PKEY_DISABLE_ACCESS);
 	if (key >= 0)
 		key_deny = 3u << (2 * key);
 	return 0;
+}
+
+static int close_piece(u8 *piece, size_t bytes)
+{
+	if (key >= 0)
+		return pkey_mprotect(piece, bytes, PROT_READ | PROT_WRITE, key) ? -ERR_NOMEM : 0;
+	return mprotect(piece, bytes, PROT_NONE) ? -ERR_NOMEM : 0;
 }
 
 /*
@@ -75,9 +98,7 @@ static int grow(size_t bytes, int fd)
 	if (piece == MAP_FAILED)
 		return -ERR_NOMEM;
 	memset(piece, INT3_INSN_OPCODE, len);
-	if (key >= 0)
-		return pkey_mprotect(piece, len, PROT_READ | PROT_WRITE, key) ? -ERR_NOMEM : 0;
-	return mprotect(piece, len, PROT_NONE) ? -ERR_NOMEM : 0;
+	return close_piece(piece, len);
 }
 
 static int shrink(size_t bytes)
@@ -101,6 +122,18 @@ int alias_resize(size_t bytes, int fd)
 	return error;
 }
 
+int alias_add_own(int fd)
+{
+	struct pages own = own_text_pages();
+	u8 *piece = mmap(own.begin + alias_delta, own.bytes, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, 0);
+
+	if (piece == MAP_FAILED || close_piece(piece, own.bytes))
+		return -ERR_NOMEM;
+	own_alias = (struct pages){ piece, own.bytes };
+	return 0;
+}
+
 const char *alias_kind(void)
 {
 	return key >= 0 ? "pkey" : "mprotect";
@@ -119,13 +152,23 @@ static int refuse(const char *reason)
 	return -ERR_FAULT;
 }
 
+/* Without protection keys, all at once. */
+static int set_rights(int rights)
+{
+	struct pages all = { alias, alias_bytes };
+
+	if (own_alias.bytes)
+		all = span_of(all, own_alias);
+	return mprotect(all.begin, all.bytes, rights);
+}
+
 int text_alias_open(ptrdiff_t *ret_delta)
 {
 	if (host_thread.alias_open)
 		return refuse("it is open already");
 	if (key >= 0)
 		key_allow(true);
-	else if (mprotect(alias, alias_bytes, PROT_READ | PROT_WRITE))
+	else if (set_rights(PROT_READ | PROT_WRITE))
 		return refuse(strerror(errno));
 	host_thread.alias_open = true;
 	*ret_delta = alias_delta;
@@ -137,7 +180,7 @@ void text_alias_close(void)
 	host_thread.alias_open = false;
 	if (key >= 0)
 		key_allow(false);
-	else if (mprotect(alias, alias_bytes, PROT_NONE))
+	else if (set_rights(PROT_NONE))
 		host_die("the text alias cannot be closed");
 }
 

@@ -77,10 +77,23 @@ const struct clock_facts *clock_facts(void);
 /* text.c */
 int text_setup(const char **ret_reason);
 const u8 *text_arena(void);
+int text_memfd(const char *name); /* that can be mapped executable; -1 = none */
+
+/* Whole pages of address space. */
+struct pages {
+	u8 *begin;
+	size_t bytes;
+};
+
+/* own_text.c: the program itself; text_contains() it from own_text_setup() on */
+struct pages own_text_pages(void);
+int own_text_setup(const char **ret_reason); /* once, after host_setup(), by a program alone */
+bool own_text_contains(const void *addr, size_t len);
 
 /* alias.c: who may write through the second mapping */
-int alias_setup(const u8 *text, size_t max_bytes);
-int alias_resize(size_t bytes, int fd); /* the first @bytes of the text have an alias, closed */
+int alias_setup(struct pages arena, struct pages own);
+int alias_resize(size_t bytes, int fd); /* the first @bytes of the arena have an alias, closed */
+int alias_add_own(int fd); /* and so has the program's own text, for good */
 void alias_restore(bool open); /* after a trap: this thread's rights as they were */
 const char *alias_kind(void);
 bool alias_is_private(void);

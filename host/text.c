@@ -28,12 +28,12 @@ static size_t mapped_bytes; /* executable, from the start */
 static int arena_fd = -1;
 
 /* Executable on purpose; kernels before 6.3 do not know the flag and make every memfd so. */
-static int open_memfd(void)
+int text_memfd(const char *name)
 {
-	int fd = memfd_create("smpoke-text", MFD_CLOEXEC | MFD_EXEC);
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_EXEC);
 
 	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create("smpoke-text", MFD_CLOEXEC);
+		fd = memfd_create(name, MFD_CLOEXEC);
 	return fd;
 }
 
@@ -62,13 +62,13 @@ static int prove(const char **ret_reason)
 
 int text_setup(const char **ret_reason)
 {
-	arena_fd = open_memfd();
+	arena_fd = text_memfd("smpoke-text");
 	if (arena_fd < 0 || ftruncate(arena_fd, ARENA_BYTES)) {
 		*ret_reason = "no executable memory (memfd_create); see sysctl vm.memfd_noexec";
 		return -ERR_UNSUPPORTED;
 	}
 	arena = near_reserve(ARENA_BYTES, MAX_ALIGN_BYTES);
-	if (!arena || alias_setup(arena, ARENA_BYTES)) {
+	if (!arena || alias_setup((struct pages){ arena, ARENA_BYTES }, own_text_pages())) {
 		*ret_reason = "no address space for text within 1 GiB of the image";
 		return -ERR_UNSUPPORTED;
 	}
@@ -153,5 +153,5 @@ bool text_contains(const void *addr, size_t len)
 {
 	uintptr_t offset = (uintptr_t)addr - (uintptr_t)arena;
 
-	return page_map_same(&arena_map, offset, len);
+	return own_text_contains(addr, len) || page_map_same(&arena_map, offset, len);
 }

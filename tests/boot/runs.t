@@ -27,23 +27,6 @@ run() {
 
 fact() { sed -n "s/^[^,]*,[^,]*,$1,//p" "$run/machine.csv"; }
 
-# patched_itself NAME FORM: the image has, and says so; at the end its LOCKs are in that form
-patched_itself() {
-	local nr
-	equal "$1: own text" "$(fact own_text)" patched
-	nr=$(grep -cE '\] text\+0x[0-9a-f]+, [0-9]+ bytes, [a-z ]+: [0-9a-f ]+ -> [0-9a-f ]+$' "$run/log.txt")
-	equal "$1: each site is in the log" "$nr" "$(fact own_sites)"
-	equal "$1: each was replaced or kept" "$(($(fact own_sites_replaced) + $(fact own_sites_kept)))" "$nr"
-	match "$1: time stamps are RDTSCP" "$(cat "$run/log.txt")" \
-		', 8 bytes, rdtscp: 0f ae e8 0f 31 0f ae e8 -> 0f 01 f9 0f ae e8 66 90$'
-	match "$1: how long it took" "$(fact own_apply_ns)" '^[1-9][0-9]*$'
-	equal "$1: LOCKs were out while one CPU ran" "$(fact own_locks_started)" up
-	match "$1: all of them" "$(fact own_locks_to_up)" '^[1-9][0-9]*$'
-	equal "$1: and now" "$(fact own_locks_now)" "$2"
-	equal "$1: and as many are back" "$(fact own_locks_to_smp)" \
-		"$(if [ "$2" = smp ]; then fact own_locks_to_up; else echo 0; fi)"
-}
-
 run smp2 2 check,emulate,forms,places,queue,lock,poke,clients,module,interfere 1,2,4,8,16,32,64,128,256 ''
 equal "smp2: no CPU is missing" "$(fact up_reason)" ""
 match "smp2: what CPUs promise here" "$(fact caps)" '^smp ring0 irq_off alias_private'
@@ -51,10 +34,12 @@ equal "smp2: without SERIALIZE a sync executes IRET" "$(fact sync_instruction)" 
 equal "smp2: settling was needed and counted apart" \
 	"$(awk -F, '$5 == "settle" && $13 == 0' "$run/results.csv")" ""
 
-patched_itself smp2 smp
+patched_itself smp2 "$run" smp
+match "smp2: time stamps are RDTSCP" "$(cat "$run/log.txt")" \
+	', 8 bytes, rdtscp: 0f ae e8 0f 31 0f ae e8 -> 0f 01 f9 0f ae e8 66 90$'
 
 run smp1 1 check,emulate,forms,places,queue,lock,poke,clients,module,interfere 1,16 'needs smp'
-patched_itself smp1 up
+patched_itself smp1 "$run" up
 match "smp1: machine.csv says why it runs on one CPU" "$(fact up_reason)" '[a-z]{3,}'
 match "smp1: the screen says why" "$(console smp1)" '^why not more CPUs: .*[a-z]{3,}'
 
@@ -65,7 +50,7 @@ boot cpus1 --smp 2
 run=$(take cpus1)
 judge_run "--cpus 1 of 2: the results" "${run:-nothing}" tcg 1 check '' 'needs smp'
 equal "--cpus 1 of 2: both are known" "$(fact nr_cpus_present)" 2
-patched_itself "--cpus 1 of 2" up
+patched_itself "--cpus 1 of 2" "$run" up
 for how in mov-cr2 cpuid; do
 	make_stick "$how" "--quick --suite forms --serialize $how\n"
 	boot "$how" --smp 2

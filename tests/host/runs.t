@@ -36,6 +36,7 @@ fact() { sed -n "s/^[^,]*,[^,]*,$2,//p" "$1/machine.csv"; }
 
 run one-cpu --cpus 1
 judge_run "one CPU: the results" "$run" host 1 $all $sizes "$alone"
+patched_itself "one CPU" "$run" up
 cp -r "$run" "$out/good"
 
 private=no
@@ -47,12 +48,14 @@ if [ "$(nproc)" -ge 2 ]; then
 	skip_reason="needs irq_off"
 	[ $private = yes ] || skip_reason="$skip_reason|needs alias_private"
 	judge_run "two CPUs: the results" "$run" host 2 $all $sizes "$skip_reason"
+	patched_itself "two CPUs" "$run" smp
 	match "two CPUs: the kind of alias is told" "$(fact "$run" alias_kind)" '^(pkey|mprotect)$'
 
 	export SMPOKE_NO_PKEYS=1
 	run no-keys --cpus 2 --suite check,emulate,forms,poke --batch 1,64
 	judge_run "no protection keys: the results" "$run" host 2 check,emulate,forms,poke 1,64 \
 		"needs irq_off|needs alias_private"
+	patched_itself "no protection keys" "$run" smp
 	equal "no protection keys: the alias is mprotect's" "$(fact "$run" alias_kind)" mprotect
 	unset SMPOKE_NO_PKEYS
 	[ $private = yes ] || skip "protection keys" "this CPU has none"

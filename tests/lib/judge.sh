@@ -81,3 +81,22 @@ toggled() {
 	awk -F, '$3 == "soak" && $5 == "toggles" { row = NR - 1 } row && FILENAME ~ /samples/ && $3 == row {
 		sum += $5 } END { print sum + 0 }' "$1/results.csv" "$1/samples.csv"
 }
+
+# patched_itself NAME FOLDER FORM: the program has patched its own text, and says what became of what;
+# at the end its LOCKs are in that form
+patched_itself() {
+	local name=$1 log=$2/log.txt facts=$2/machine.csv back=0 nr
+	own() { sed -n "s/^[^,]*,[^,]*,own_$1,//p" "$facts"; }
+	equal "$name: own text" "$(own text)" patched
+	nr=$(grep -cE '\] text\+0x[0-9a-f]+, [0-9]+ bytes, [a-z ]+: [0-9a-f ]+ -> [0-9a-f ]+$' "$log")
+	equal "$name: each site is in the log" "$nr" "$(own sites)"
+	equal "$name: each was replaced or kept" "$(($(own sites_replaced) + $(own sites_kept)))" "$nr"
+	match "$name: what every CPU wants was replaced" "$(cat "$log")" \
+		', 12 bytes, always: (90 ){12}-> 48 8d 3d .. .. .. .. e8 .. .. .. ..$'
+	match "$name: how long it took" "$(own apply_ns)" '^[1-9][0-9]*$'
+	equal "$name: LOCKs were out while one CPU ran" "$(own locks_started)" up
+	match "$name: some there were" "$(own locks_to_up)" '^[1-9][0-9]*$'
+	equal "$name: and now" "$(own locks_now)" "$3"
+	[ "$3" = up ] || back=$(own locks_to_up)
+	equal "$name: as many are back" "$(own locks_to_smp)" "$back"
+}

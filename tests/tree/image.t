@@ -98,13 +98,20 @@ table_is_good() {
 	return 1
 }
 
-tables='__alt_instructions __alt_instructions_end 14 .rodata A
-__alt_replacement __alt_replacement_end 1 .rodata A
-__smp_locks __smp_locks_end 4 .data WA'
-while read -r start end entry_bytes section flags; do
-	check "UEFI: $start: pages of its own, whole entries, then zeros; not executable" \
-		table_is_good "$B/smpoke.so" "$start" "$end" "$entry_bytes" "$section" "$flags"
-done <<<"$tables"
+while read -r file start end entry_bytes section flags; do
+	check "$file: $start: pages of its own, whole entries, then zeros; not executable" \
+		table_is_good "$B/$file" "$start" "$end" "$entry_bytes" "$section" "$flags"
+done <<'END'
+smpoke.so __alt_instructions __alt_instructions_end 14 .rodata A
+smpoke.so __alt_replacement __alt_replacement_end 1 .rodata A
+smpoke.so __smp_locks __smp_locks_end 4 .data WA
+host/smpoke __alt_instructions __alt_instructions_end 14 .alttable A
+host/smpoke __alt_replacement __alt_replacement_end 1 .alttable A
+host/smpoke __smp_locks __smp_locks_end 4 .locktable A
+END
+
+equal "host: no segment is writable and executable" \
+	"$(readelf -lW "$B/host/smpoke" | grep -E '^ +LOAD' | grep -E ' RWE ')" ""
 
 uefi_table() { table_is_good "$B/smpoke.so" "$@"; }
 refute "control: a table that begins within a page" 'is within a page' \

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The program as smpoke.lds has laid it out, for image_patch().
+ */
+#include "image.h"
+
+/* smpoke.lds */
+extern u8 __text_begin[], __text_end[];
+extern const struct alt_instr __alt_instructions[], __alt_instructions_end[];
+extern const u8 __alt_replacement[], __alt_replacement_end[];
+extern const s32 __smp_locks[], __smp_locks_end[];
+
+/* selftest.S */
+extern const u8 selftest_int3_site[];
+void selftest_int3(void *arg);
+void selftest_reloc(void *unused);
+
+/*
+ * What comes nearest to an NMI is a signal of ours, and the threads that send them do not exist
+ * yet. One that somebody else sends runs its handler on whole instructions: each write of a site
+ * is finished before this thread can come to the site, whose code only this thread runs.
+ */
+static int no_nmi(void)
+{
+	return 0;
+}
+
+const struct image host_image = {
+	.text = __text_begin,
+	.text_end = __text_end,
+	.alternatives = { __alt_instructions, __alt_instructions_end, __alt_replacement,
+			  __alt_replacement_end },
+	.locks = __smp_locks,
+	.locks_end = __smp_locks_end,
+	.stop_nmi = no_nmi,
+	.restart_nmi = no_nmi,
+	.int3_code = { selftest_int3_site, selftest_int3 },
+	.reloc_code = selftest_reloc,
+};
