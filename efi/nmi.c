@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What can be masked is what the local APIC delivers by itself: its two pins, of which one is
- * usually wired to the chipset's NMI, its performance counters and its thermal sensor. An NMI that
- * another CPU or a device sends as a message has no mask; no CPU of ours runs yet, and firmware's
- * own send none. Port 70h could hold back the chipset's too, but it is also the index of firmware's
- * clock and cannot be read back, so it is left alone; the pin that it would arrive at is masked.
+ * usually wired to the chipset's NMI, its performance counters, its thermal sensor and its count of
+ * corrected errors. An NMI that another CPU or a device sends as a message has no mask; no CPU of
+ * ours runs yet, and firmware's own send none. Port 70h could hold back the chipset's too, but it
+ * is also the index of firmware's clock and cannot be read back, so it is left alone; the pin that
+ * it would arrive at is masked.
  *
  * An NMI that comes all the same runs vector_nmi, which no site is in.
  */
@@ -25,6 +26,7 @@ static const struct {
 	{ 0x36, 2 }, /* LINT1 */
 	{ 0x34, 4 }, /* performance counters */
 	{ 0x33, 5 }, /* thermal sensor */
+	{ 0x2F, 6 }, /* corrected machine checks */
 };
 
 static u32 before[ARRAY_SIZE(sources)];

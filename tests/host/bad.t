@@ -84,6 +84,23 @@ else
 	skip "a volume that is full" "no file system can be mounted here"
 fi
 
+# damaged NAME OFFSET BYTES PATTERN: a program whose table of alternatives has BYTES at OFFSET
+damaged() {
+	local smpoke=$work/damaged table
+	table=$(readelf -SW "$whole" | sed -n 's/^ *\[ *[0-9]*\] *//p' |
+		awk '$1 == ".alttable" { print $4 }')
+	cp "$whole" "$smpoke"
+	printf '%b' "$3" | dd of="$smpoke" bs=1 conv=notrunc status=none seek=$((16#$table + $2))
+	bad "its own table: $1" $machine "own text could not be patched: .*$4" --version
+}
+whole=$smpoke
+damaged "a feature that there is not" $((14 + 8)) '\xff\x7f' \
+	'there is no feature of this number; entry 1 of its alternatives; text\+0x[0-9a-f]+$'
+damaged "a replacement longer than its site" 13 '\xff' 'is longer than its site; entry 0 of'
+damaged "a site outside of the text" 0 '\0\0\0\x10' 'outside registered text; entry 0 of'
+damaged "a site within an instruction" 12 '\x16' 'in the middle of an instruction; entry 0 of'
+check "control: the program as it is" "$whole" --version
+
 # The controls: questions are answered, and a folder that can be made is made.
 for option in --help --version --list; do
 	check "control: $option" "$smpoke" "$option"
