@@ -28,6 +28,7 @@
 	X(SKIP_BOUNDARY_CHECK) /* a site in the middle of an instruction is taken */               \
 	X(ALLOW_OVERLAP) /* a site that overlaps a queued one is taken */                          \
 	X(LOCKS_TEXT_END) /* a lock entry at the end of the text is accepted */                    \
+	X(SELFTEST_LEFT_OUT) /* the INT3 self-test is content without looking */                   \
 	X(WRONG_CALL_RETURN) /* an emulated CALL pushes an address one off */                      \
 	X(WRONG_CALL_TARGET) /* an emulated CALL goes on behind itself */                          \
 	X(WRONG_RET) /* an emulated RET leaves the stack pointer */                                \
