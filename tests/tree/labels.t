@@ -23,6 +23,12 @@ equal "every release has its acquire" "$(labels R "${sources[@]}")" "$(labels A 
 equal "docs/protocol.md has every release" "$(labels R docs/protocol.md)" "$(labels R "${sources[@]}")"
 equal "docs/protocol.md has every acquire" "$(labels A docs/protocol.md)" "$(labels A "${sources[@]}")"
 
+# ---- And so are the planted faults ----
+
+faults() { sed -n 's/^\tX(\([A-Z0-9_]*\)).*/\1/p' "$1"; }
+undocumented() { faults "$1" | while read -r id; do grep -qw "$id" docs/protocol.md || echo "$id"; done; }
+equal "docs/protocol.md has every planted fault" "$(undocumented tests/fault/include/fault.h)" ""
+
 # ---- The controls: one breach each, in a copy ----
 
 copy=$(mktemp -d)
@@ -34,5 +40,7 @@ cp core/smp_text_poke.c "$copy/"
 } >>"$copy/smp_text_poke.c"
 match "control: an operation without a label is found" "$(unlabelled "$copy"/*.c)" 'store_release\(&x'
 sed -i 's/R-refs/R-other/' "$copy/smp_text_poke.c"
+printf '\tX(NO_SUCH_FAULT) /* planted */\n' >"$copy/fault.h"
+equal "control: a fault that nobody wrote down is found" "$(undocumented "$copy/fault.h")" NO_SUCH_FAULT
 match "control: a release alone is found" "$(labels R "$copy"/*.c)" 'other'
 plan
