@@ -4,11 +4,6 @@
 #include "machine_text.h"
 #include "nmi.h"
 
-/* smpoke.lds */
-extern const struct alt_instr __alt_instructions[], __alt_instructions_end[];
-extern const u8 __alt_replacement[], __alt_replacement_end[];
-extern const s32 __smp_locks[], __smp_locks_end[];
-
 /* selftest.S */
 extern const u8 selftest_int3_site[];
 void selftest_int3(void *arg);

@@ -14,6 +14,11 @@
 #include "smp_alt.h"
 #include "types.h"
 
+/* The tables, where each machine's smpoke.lds has put them. */
+extern const struct alt_instr __alt_instructions[], __alt_instructions_end[];
+extern const u8 __alt_replacement[], __alt_replacement_end[];
+extern const s32 __smp_locks[], __smp_locks_end[];
+
 /**
  * struct image - what a machine knows about the program it runs
  * @text, @text_end: all code that a site can be in; text by text_contains(), and it decodes from

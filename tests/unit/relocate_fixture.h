@@ -56,14 +56,6 @@ static inline struct relocated relocate(const u8 *bytes, size_t len, s64 moved)
 	return ret;
 }
 
-#define expect(what, condition)                                                                    \
-	do {                                                                                       \
-		bool holds = (condition);                                                          \
-		if (!holds)                                                                        \
-			print_error("%s\n", (what));                                               \
-		assert_true(holds);                                                                \
-	} while (0)
-
 /* One instruction with a displacement: @bytes of it are at @at. */
 struct form {
 	const char *what;

@@ -135,14 +135,6 @@ static bool is_nop_exact(const u8 *bytes, u8 len)
 	return is;
 }
 
-#define expect(what, condition)                                                                    \
-	do {                                                                                       \
-		bool holds = (condition);                                                          \
-		if (!holds)                                                                        \
-			print_error("%s\n", (what));                                               \
-		assert_true(holds);                                                                \
-	} while (0)
-
 static void what_is_called_a_nop_changes_nothing(void **state)
 {
 	(void)state;
