@@ -9,9 +9,10 @@
  * for the text in use; and as mappings are opened and closed whole, mprotect() neither splits nor
  * merges any.
  *
- * Arena and own text have one distance to their alias, so theirs lie as far apart as they do. One
- * mprotect() is for both, and for the empty space in between, which costs nothing: two would make
- * every CPU answer twice.
+ * Arena and own text have one distance to their alias, so theirs lie as far apart as they do.
+ * Without keys one mprotect() is for both, and for the empty space in between. That costs some
+ * microseconds in each opening and closing, so it ends when CPUs are started: own text is final
+ * then.
  *
  * The kernel starts a signal handler with every key but 0 denied, so the alias is closed in
  * handlers even when the interrupted code has it open; sigreturn brings the rights back.
@@ -132,6 +133,17 @@ int alias_add_own(int fd)
 		return -ERR_NOMEM;
 	own_alias = (struct pages){ piece, own.bytes };
 	return 0;
+}
+
+void alias_drop_own(void)
+{
+	if (key < 0)
+		own_alias.bytes = 0;
+}
+
+bool alias_has_own(void)
+{
+	return own_alias.bytes;
 }
 
 const char *alias_kind(void)

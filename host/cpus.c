@@ -231,6 +231,7 @@ int machine_start_cpus(u32 nr_wanted, const char **ret_reason)
 		return -ERR_RANGE;
 	if (nr_threads > 1)
 		return -ERR_BUSY;
+	alias_drop_own();
 	if (nr_present == 1)
 		*ret_reason = "this process may run on one CPU only (see taskset)";
 	else if (nr_wanted && nr_wanted < nr_present)

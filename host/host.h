@@ -93,7 +93,9 @@ bool own_text_contains(const void *addr, size_t len);
 /* alias.c: who may write through the second mapping */
 int alias_setup(struct pages arena, struct pages own);
 int alias_resize(size_t bytes, int fd); /* the first @bytes of the arena have an alias, closed */
-int alias_add_own(int fd); /* and so has the program's own text, for good */
+int alias_add_own(int fd); /* and so has the program's own text, */
+void alias_drop_own(void); /* for good with protection keys, else until CPUs are started */
+bool alias_has_own(void);
 void alias_restore(bool open); /* after a trap: this thread's rights as they were */
 const char *alias_kind(void);
 bool alias_is_private(void);

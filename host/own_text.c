@@ -11,7 +11,7 @@
 
 #include "host.h"
 
-static const u8 *own_text; /* NULL: still the file's */
+static const u8 *own_text; /* set with the alias */
 static size_t own_bytes; /* of code; the mapping is whole pages */
 
 static u8 *page_of(const void *addr)
@@ -63,5 +63,5 @@ bool own_text_contains(const void *addr, size_t len)
 {
 	uintptr_t offset = (uintptr_t)addr - (uintptr_t)own_text;
 
-	return own_text && offset < own_bytes && len <= own_bytes - offset;
+	return alias_has_own() && offset < own_bytes && len <= own_bytes - offset;
 }
