@@ -8,6 +8,7 @@
 #   make fuzz    arbitrary input, by libFuzzer   FUZZ_SECONDS=60 for each target, FUZZ="fuzz_queue"
 #   make host    build/host/smpoke, the same program as a Linux process
 #   make image   build/smpoke.efi
+#   make usb     build/smpoke.img, the image of a bootable stick
 #   make clean
 #
 # ZYDIS_SRC=/path/to/zydis uses a checkout of yours instead of the distribution's source package.
@@ -67,7 +68,7 @@ HOST_FLAGS = $(BASE) -D_GNU_SOURCE -fPIE -pthread
 HOST_LINK = -pie -pthread -Wl,--defsym=_stext=_init
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-.PHONY: all run soak test host image clean FORCE
+.PHONY: all run soak usb test host image clean FORCE
 .DELETE_ON_ERROR:
 all: image host
 
@@ -169,7 +170,15 @@ $(eval $(call host_rules,$B/asan,$(SANITIZE)))
 
 # ---- Run it ----
 
-$B/stick.img: $B/smpoke.efi startup.nsh $B/smpoke.cfg tools/make-disk | $B/.deps-run
+STICK = $B/smpoke.efi startup.nsh tools/make-disk tools/stick-volume tools/stick/README.TXT
+
+usb: $B/smpoke.img
+
+$B/smpoke.img: $(STICK) tools/stick/smpoke.cfg | $B/.deps-run
+	tools/make-disk $@ $B/smpoke.efi startup.nsh tools/stick/smpoke.cfg
+	@echo "$@: README.md says how to write it to a stick"
+
+$B/stick.img: $(STICK) $B/smpoke.cfg | $B/.deps-run
 	tools/make-disk $@ $B/smpoke.efi startup.nsh $B/smpoke.cfg
 
 # The options file of the stick: what a person would write into it.

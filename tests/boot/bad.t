@@ -38,9 +38,9 @@ refused serialize "an instruction that this CPU has not got" \
 	'--serialize serialize: this machine has not got it$'
 
 make_stick full '--quick --suite check\n'
-free=$(mdir -i "$boot_dir/full.img" :: | sed -n 's/ //g; s/bytesfree//p')
+free=$(mdir -i "$boot_dir/full.img@@1M" :: | sed -n 's/ //g; s/bytesfree//p')
 truncate -s $((free - 65536)) "$boot_dir/filling"
-mcopy -i "$boot_dir/full.img" "$boot_dir/filling" ::/filling
+mcopy -i "$boot_dir/full.img@@1M" "$boot_dir/filling" ::/filling
 rm "$boot_dir/filling"
 refused full "a volume that is full" 'cannot be stored.*65536'
 

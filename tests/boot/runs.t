@@ -58,4 +58,14 @@ for how in mov-cr2 cpuid; do
 	judge_run "--serialize $how: the results" "${run:-nothing}" tcg 2 forms '' ''
 	equal "--serialize $how: it is what a sync executed" "$(fact sync_instruction)" "$how"
 done
+
+# As "make usb" makes it: the options file that a person edits is one.
+make_stick usb "$(sed -e 's/^# \(--quick\) .*/\1/' -e 's/^# --suite .*/--suite check/' \
+	-e 's/$/\\n/' tools/stick/smpoke.cfg | tr -d '\n')"
+check "usb: the partition table is whole" /usr/sbin/sfdisk -q --verify "$boot_dir/usb.img"
+match "usb: its one partition is an EFI system partition" \
+	"$(/usr/sbin/sfdisk -d "$boot_dir/usb.img")" 'type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B'
+boot usb --smp 2
+run=$(take usb)
+judge_run "usb: its options file is in force" "${run:-nothing}" tcg 2 check '' ''
 plan
