@@ -6,6 +6,7 @@
 #   make test    build and pass all tests
 #   make soak    the long test, on both machines: some minutes   SOAK_HOST= SOAK_QEMU= sites   SEED=
 #   make fuzz    arbitrary input, by libFuzzer   FUZZ_SECONDS=60 for each target, FUZZ="fuzz_queue"
+#   make compare A=results/... B=results/...   two runs side by side   FAIL=1: an error when slower
 #   make host    build/host/smpoke, the same program as a Linux process
 #   make image   build/smpoke.efi
 #   make usb     build/smpoke.img, the image of a bootable stick
@@ -26,6 +27,11 @@ CC = gcc
 Q = $(if $(V),,@printf '  %s\n' $@;)
 OBJCOPY = objcopy
 B = build
+# Of "make compare", A and B are two runs.
+ifeq ($(MAKECMDGOALS),compare)
+run_b := $(if $(findstring command,$(origin B)),$B)
+override B := build
+endif
 ZYDIS = $(or $(ZYDIS_SRC),$B/zydis)
 GNU_EFI_INC = /usr/include/efi
 GNU_EFI_LIB = $(dir $(firstword $(wildcard $(addsuffix /crt0-efi-x86_64.o, \
@@ -68,7 +74,7 @@ HOST_FLAGS = $(BASE) -D_GNU_SOURCE -fPIE -pthread
 HOST_LINK = -pie -pthread -Wl,--defsym=_stext=_init
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-.PHONY: all run soak usb test host image clean FORCE
+.PHONY: all run soak usb compare test host image clean FORCE
 .DELETE_ON_ERROR:
 all: image host
 
@@ -192,6 +198,9 @@ run: $B/stick.img
 	tools/take-results $B/stick.img results
 	@tail -n 1 $B/console.log | grep -qx 'end status=0' || \
 		{ echo "make run: the run did not end well; see above and $B/console.log"; exit 1; }
+
+compare: | $B/.deps-test
+	@tools/compare $(if $(FAIL),--fail) $A $(run_b)
 
 # ---- The long test ----
 
