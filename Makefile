@@ -176,7 +176,7 @@ $(eval $(call host_rules,$B/asan,$(SANITIZE)))
 
 # ---- Run it ----
 
-STICK = $B/smpoke.efi startup.nsh tools/make-disk tools/stick-volume tools/stick/README.TXT
+STICK = $B/smpoke.efi startup.nsh tools/make-disk tools/stick-volume tools/stick/readme.txt
 
 usb: $B/smpoke.img
 
