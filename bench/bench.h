@@ -83,6 +83,7 @@ extern const struct suite suite_places;
 extern const struct suite suite_poke;
 extern const struct suite suite_queue;
 extern const struct suite suite_soak;
+extern const struct suite suite_switch;
 
 /**
  * bench_fail() - set the reason of the bench under way

@@ -81,17 +81,10 @@ static int alloc_lock_table(struct region *region, u32 nr_locks)
 #define RMW_MAX_BYTES 12
 #define RMW_FRAME_BYTES 256
 
-int region_build_rmw(struct region *ret, enum asm_rmw op, bool lock, u32 nr_lines, u32 nr_ops)
+/* What is decoded, and its table, for a draft that has been encoded unless @err. */
+static int finish_rmw(struct draft *draft, struct region *ret, u32 nr_locks, int err)
 {
-	u32 nr_locks = lock ? nr_ops : 0;
-	struct draft draft;
-	int err = draft_begin(&draft, ret, nr_ops * RMW_MAX_BYTES + RMW_FRAME_BYTES, PAGE_BYTES, 0);
-
-	if (!err) {
-		emit_rmw_loop(&draft.a, op, lock, nr_lines, nr_ops);
-		ret->nr_ops = nr_ops;
-	}
-	err = draft_finish(&draft, ret, err);
+	err = draft_finish(draft, ret, err);
 	if (!err)
 		err = alloc_lock_table(ret, nr_locks);
 	if (!err)
@@ -99,6 +92,34 @@ int region_build_rmw(struct region *ret, enum asm_rmw op, bool lock, u32 nr_line
 	if (err)
 		region_free(ret);
 	return err;
+}
+
+int region_build_rmw(struct region *ret, enum asm_rmw op, bool lock, u32 nr_lines, u32 nr_ops)
+{
+	struct draft draft;
+	int err = draft_begin(&draft, ret, nr_ops * RMW_MAX_BYTES + RMW_FRAME_BYTES, PAGE_BYTES, 0);
+
+	if (!err) {
+		emit_rmw_loop(&draft.a, op, lock, nr_lines, nr_ops);
+		ret->nr_ops = nr_ops;
+	}
+	return finish_rmw(&draft, ret, lock ? nr_ops : 0, err);
+}
+
+int region_build_locks(struct region *ret, u32 nr_locks, u32 stride_bytes)
+{
+	size_t bytes = (size_t)nr_locks * stride_bytes + RMW_FRAME_BYTES;
+	struct draft draft;
+	int err = draft_begin(&draft, ret, bytes, PAGE_BYTES, 0);
+
+	for (u32 i = 0; i < nr_locks && !err; i++) {
+		asm_rmw(&draft.a, ASM_RMW_INC, true, ASM_RDI, 0, ASM_RAX);
+		asm_nops_to(&draft.a, draft.a.base + (u64)(i + 1) * stride_bytes);
+	}
+	if (!err)
+		asm_ret(&draft.a);
+	ret->nr_ops = nr_locks;
+	return finish_rmw(&draft, ret, nr_locks, err);
 }
 
 void region_free(struct region *region)

@@ -36,6 +36,14 @@ typedef u64 (*rmw_fn)(void *mem, u64 nr_passes);
  */
 int region_build_rmw(struct region *ret, enum asm_rmw op, bool lock, u32 nr_lines, u32 nr_ops);
 
+/**
+ * region_build_locks() - @nr_locks times LOCK INC qword [mem], one every @stride_bytes, and RET
+ * @stride_bytes: a multiple of 8, at least 8; NOPs in between
+ *
+ * To be called as rmw_fn; the number of passes is not looked at. Return: as region_build_rmw().
+ */
+int region_build_locks(struct region *ret, u32 nr_locks, u32 stride_bytes);
+
 /* What a site toggles between. */
 enum site_form {
 	SITE_NOP5_JMP32,

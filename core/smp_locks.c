@@ -22,6 +22,12 @@ static void note_unexpected(struct smp_locks_result *ret, const s32 *entry)
 		ret->first_unexpected = entry;
 }
 
+static bool left_out(const struct prefix_change *change)
+{
+	return change->to == LOCK_PREFIX_BYTE ? fault(LOCKS_NOT_RESTORED)
+					      : fault(LOCKS_NOT_REMOVED);
+}
+
 /* One entry, one outcome. */
 static void change_entry(const struct prefix_change *change, const s32 *entry,
 			 struct smp_locks_result *ret)
@@ -34,7 +40,8 @@ static void change_entry(const struct prefix_change *change, const s32 *entry,
 		ret->nr_out_of_range++;
 		note_unexpected(ret, entry);
 	} else if (*prefix == change->from) {
-		*(volatile u8 *)(prefix + change->delta) = change->to;
+		if (!left_out(change))
+			*(volatile u8 *)(prefix + change->delta) = change->to;
 		ret->nr_changed++;
 	} else if (*prefix == change->to) {
 		ret->nr_already++;
@@ -47,9 +54,10 @@ static void change_entry(const struct prefix_change *change, const s32 *entry,
 static int change_prefixes(const s32 *start, const s32 *end, struct prefix_change *change,
 			   struct smp_locks_result *ret)
 {
+	struct smp_locks_result sum = { 0 };
 	int err;
 
-	*ret = (struct smp_locks_result){ 0 };
+	*ret = sum;
 	if (!text_mutex_held())
 		return -ERR_PERM;
 	if (change->text_end < change->text ||
@@ -59,8 +67,10 @@ static int change_prefixes(const s32 *start, const s32 *end, struct prefix_chang
 	if (err)
 		return err;
 	for (const s32 *entry = start; entry < end; entry++)
-		change_entry(change, entry, ret);
+		change_entry(change, entry, &sum);
 	text_alias_close();
+	/* Counted in registers: a counter in memory would cost more than the store to the text. */
+	*ret = sum;
 	/* This CPU may have the old prefixes decoded; without it the next pass could still lock. */
 	sync_this_core();
 	return 0;

@@ -65,6 +65,12 @@ static force_inline void cpu_relax(void)
 	__asm__ volatile("pause" : : : "memory");
 }
 
+/* clflush() - the line that holds @addr leaves all caches; mfence() says when it has */
+static force_inline void clflush(const void *addr)
+{
+	__asm__ volatile("clflush %0" : : "m"(*(const char *)addr) : "memory");
+}
+
 static force_inline void mfence(void)
 {
 	__asm__ volatile("mfence" : : : "memory");

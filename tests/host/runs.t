@@ -15,7 +15,7 @@ smpoke=$B/host/smpoke
 out=$B/host-test
 rm -rf "$out"
 mkdir -p "$out"
-all=check,emulate,forms,places,queue,lock,poke,clients,module,interfere
+all=check,emulate,forms,places,queue,lock,switch,poke,clients,module,interfere
 alone="needs smp|needs irq_off"
 sizes=1,2,4,8,16,32,64,128,256
 

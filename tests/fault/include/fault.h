@@ -28,6 +28,8 @@
 	X(SKIP_BOUNDARY_CHECK) /* a site in the middle of an instruction is taken */               \
 	X(ALLOW_OVERLAP) /* a site that overlaps a queued one is taken */                          \
 	X(LOCKS_TEXT_END) /* a lock entry at the end of the text is accepted */                    \
+	X(LOCKS_NOT_REMOVED) /* a LOCK counts as changed, and stays */                             \
+	X(LOCKS_NOT_RESTORED) /* a LOCK counts as restored, and stays out */                       \
 	X(SELFTEST_LEFT_OUT) /* the INT3 self-test is content without looking */                   \
 	X(WRONG_CALL_RETURN) /* an emulated CALL pushes an address one off */                      \
 	X(WRONG_CALL_TARGET) /* an emulated CALL goes on behind itself */                          \

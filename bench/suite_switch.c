@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * LOCK prefixes of a code region, to UP form and back: is it what it is said to be, and how long
+ * does it take? (I10)
+ *
+ * A UP form that still locked would lose no update either, so that SMP form loses none proves
+ * something only beside UP form, run the same way on the same CPUs, which has to lose some.
+ */
+#include "bench.h"
+#include "atomic.h"
+#include "machine.h"
+#include "mem.h"
+#include "region.h"
+#include "smp_locks.h"
+#include "switch_time.h"
+#include "text_patching.h"
+#include "x86.h"
+
+#define NR_OPS 64
+#define NR_PASSES 2000 /* of each CPU in a round */
+#define DEADLINE_NS (10 * NSEC_PER_SEC)
+#define MAX_CPUS 256
+
+struct switched;
+
+/* What a CPU that counts tells the others. */
+struct counter_cpu {
+	u64 round; /* the last one that it has come to */
+	bool late; /* somebody else did not come */
+	struct switched *all;
+} __attribute__((aligned(FALSE_SHARING_BYTES)));
+
+struct switched {
+	struct region region;
+	u64 smp_hash; /* of its text, as it was built */
+	u64 round;
+	u32 nr_cpus;
+	struct counter_cpu cpu[MAX_CPUS];
+	u64 counter __attribute__((aligned(FALSE_SHARING_BYTES)));
+};
+
+static const enum smp_up_form up_forms[] = { SMP_UP_DS, SMP_UP_NOP };
+
+/* ---- The region ---- */
+
+/* FNV-1a */
+static u64 hash_text(const struct region *region)
+{
+	u64 hash = 0xcbf29ce484222325;
+
+	for (const u8 *p = region->text; p < region->text_end; p++)
+		hash = (hash ^ *p) * 0x100000001b3;
+	return hash;
+}
+
+/* Every LOCK prefix is in the form asked for, and every entry was one. */
+static int switch_region(struct bench_run *run, struct switched *s, bool smp, enum smp_up_form form)
+{
+	const struct region *region = &s->region;
+	struct smp_locks_result result;
+	int err;
+
+	text_mutex_lock();
+	if (smp)
+		err = alternatives_smp_lock(region->locks, region->locks_end, region->text,
+					    region->text_end, form, &result);
+	else
+		err = alternatives_smp_unlock(region->locks, region->locks_end, region->text,
+					      region->text_end, form, &result);
+	text_mutex_unlock();
+	if (err)
+		return bench_fail(run, err, "the region could not be switched");
+	if (result.nr_changed != region->nr_ops)
+		return bench_fail(run, -ERR_VERIFY, "%u of %u prefixes switched", result.nr_changed,
+				  region->nr_ops);
+	return 0;
+}
+
+static bool all_prefixes_are(const struct region *region, u8 byte)
+{
+	for (const s32 *entry = region->locks; entry < region->locks_end; entry++)
+		if (*((const u8 *)entry + *entry) != byte)
+			return false;
+	return true;
+}
+
+static int there_and_back(struct bench_run *run, struct switched *s, enum smp_up_form form)
+{
+	int err = switch_region(run, s, false, form);
+
+	if (err)
+		return err;
+	if (!all_prefixes_are(&s->region, form))
+		return bench_fail(run, -ERR_VERIFY, "a prefix is not in UP form %02x", form);
+	err = switch_region(run, s, true, form);
+	if (!err && hash_text(&s->region) != s->smp_hash)
+		return bench_fail(run, -ERR_VERIFY, "form %02x and back is not the same text",
+				  form);
+	return err;
+}
+
+static int switched_setup(struct bench_run *run)
+{
+	struct switched *s = machine_alloc(sizeof(*s));
+
+	if (!s)
+		return bench_fail(run, -ERR_NOMEM, "no memory for the bench");
+	run->priv = s;
+	run->sites = NR_OPS;
+	run->cpus = s->nr_cpus = run->bench->min_cpus > 1 ? machine_nr_cpus() : 1;
+	if (s->nr_cpus > MAX_CPUS)
+		return bench_fail(run, -ERR_UNSUPPORTED, "needs %u CPUs or fewer", MAX_CPUS);
+	if (region_build_rmw(&s->region, ASM_RMW_INC, true, 1, NR_OPS))
+		return bench_fail(run, -ERR_NOMEM, "%s", region_why());
+	s->smp_hash = hash_text(&s->region);
+	return 0;
+}
+
+static void switched_teardown(struct bench_run *run)
+{
+	struct switched *s = run->priv;
+
+	if (!s)
+		return;
+	if (s->region.text)
+		region_free(&s->region);
+	machine_free(s, sizeof(*s));
+}
+
+static int round_trip_sample(struct bench_run *run, u64 *values)
+{
+	struct switched *s = run->priv;
+	int err = 0;
+
+	for (u32 i = 0; i < ARRAY_SIZE(up_forms) && !err; i++)
+		err = there_and_back(run, s, up_forms[i]);
+	values[0] = ARRAY_SIZE(up_forms) * 2 * NR_OPS;
+	return err;
+}
+
+/* ---- CPUs that count together ---- */
+
+/* Nobody begins before all have come: alone, even a CPU without LOCK loses nothing. */
+static bool all_have_come(struct switched *s)
+{
+	u64 deadline = rdtsc() + machine_ticks(DEADLINE_NS);
+
+	for (u32 cpu = 0; cpu < s->nr_cpus; cpu++) {
+		/* A-come: pairs with R-come. */
+		while (load_acquire(&s->cpu[cpu].round) < s->round) {
+			if (rdtsc() > deadline)
+				return false;
+			cpu_relax();
+		}
+	}
+	return true;
+}
+
+static void count(void *arg)
+{
+	struct counter_cpu *me = arg;
+	struct switched *s = me->all;
+
+	/* R-come: nothing is passed with it but that it has come. Pairs with A-come. */
+	store_release(&me->round, s->round);
+	me->late = !all_have_come(s);
+	if (!me->late)
+		((rmw_fn)s->region.text)(&s->counter, NR_PASSES);
+}
+
+static int wait_for_all(struct bench_run *run, struct switched *s)
+{
+	int err = 0;
+
+	for (u32 cpu = 1; cpu < s->nr_cpus; cpu++) {
+		int one = machine_cpu_wait(cpu, 2 * DEADLINE_NS, NULL);
+
+		/* -ERR_INVAL: it was never started. */
+		if (one && one != -ERR_INVAL)
+			err = bench_fail(run, one, "cpu %u did not end well", cpu);
+		else if (s->cpu[cpu].late)
+			err = bench_fail(run, -ERR_TIMEOUT, "cpu %u waited in vain", cpu);
+	}
+	return err;
+}
+
+/* One round of all CPUs. Return: 0 with the updates that got lost, or an error with reason. */
+static int count_together(struct bench_run *run, struct switched *s, u64 *ret_lost)
+{
+	int err = 0, end;
+
+	s->counter = 0;
+	s->round++;
+	for (u32 cpu = 0; cpu < s->nr_cpus; cpu++)
+		s->cpu[cpu].all = s;
+	for (u32 cpu = 1; cpu < s->nr_cpus && !err; cpu++)
+		err = machine_cpu_start(cpu, count, &s->cpu[cpu]);
+	if (err)
+		bench_fail(run, err, "a CPU could not be started");
+	else
+		count(&s->cpu[0]);
+	end = wait_for_all(run, s);
+	if (!err && !end && s->cpu[0].late)
+		end = bench_fail(run, -ERR_TIMEOUT, "another CPU did not come");
+	*ret_lost = (u64)s->nr_cpus * NR_PASSES * NR_OPS - s->counter;
+	return err ? err : end;
+}
+
+static u64 nr_updates(const struct switched *s)
+{
+	return (u64)s->nr_cpus * NR_PASSES * NR_OPS;
+}
+
+/* It is the text that came back which must lose nothing. */
+static int no_lost_update_check(struct bench_run *run)
+{
+	int err = switch_region(run, run->priv, false, SMP_UP_DS);
+
+	return err ? err : switch_region(run, run->priv, true, SMP_UP_DS);
+}
+
+static int no_lost_update_sample(struct bench_run *run, u64 *values)
+{
+	struct switched *s = run->priv;
+	int err = count_together(run, s, &values[1]);
+
+	values[0] = nr_updates(s);
+	if (!err && values[1])
+		bench_violation(run, "%lu of %lu updates lost in SMP form", values[1], values[0]);
+	return err;
+}
+
+/* Lost are some thousand a round, if the CPUs meet at all. */
+#define LOSE_NS (2 * NSEC_PER_SEC)
+
+static int up_loses_check(struct bench_run *run)
+{
+	struct switched *s = run->priv;
+	u64 deadline = rdtsc() + machine_ticks(LOSE_NS);
+	u64 lost = 0;
+	int err = switch_region(run, s, false, SMP_UP_DS);
+
+	while (!err && !lost && rdtsc() < deadline)
+		err = count_together(run, s, &lost);
+	if (!err && !lost)
+		err = bench_fail(run, -ERR_VERIFY, "no update lost in UP form: it still locks");
+	return err;
+}
+
+static int up_loses_sample(struct bench_run *run, u64 *values)
+{
+	struct switched *s = run->priv;
+
+	values[0] = nr_updates(s);
+	return count_together(run, s, &values[1]);
+}
+
+/* ---- The suite ---- */
+
+static const struct series round_trip_series[] = { { "switched", "count" } };
+static const struct series count_series[] = { { "updates", "count" }, { "lost", "count" } };
+
+#define COUNT_BENCH(title, prefix)                                                                 \
+	{                                                                                          \
+		.name = (title), .series = count_series, .nr_series = ARRAY_SIZE(count_series),    \
+		.min_cpus = 2, .needs_caps = MACHINE_CAP_SMP, .setup = switched_setup,             \
+		.check = prefix##_check, .sample = prefix##_sample, .teardown = switched_teardown, \
+	}
+
+#define TIME_BENCH(title, subject)                                                                 \
+	{                                                                                          \
+		.name = (title), .series = switch_time_series, .nr_series = SWITCH_TIME_NR_SERIES, \
+		.param = &(subject), .setup = switch_time_setup, .check = switch_time_check,       \
+		.sample = switch_time_sample, .teardown = switch_time_teardown,                    \
+	}
+
+static const struct switch_time sweep_4096 = { 4096, 32, SWITCH_SWEEP };
+static const struct switch_time sweep_8192 = { 8192, 32, SWITCH_SWEEP };
+static const struct switch_time sweep_16384 = { 16384, 32, SWITCH_SWEEP };
+static const struct switch_time sweep_apart = { 4096, 256, SWITCH_SWEEP };
+static const struct switch_time sweep_flushed = { 16384, 32, SWITCH_SWEEP_FLUSHED };
+static const struct switch_time poke_each = { 256, 32, SWITCH_POKE_EACH };
+
+static const struct bench switch_benches[] = {
+	{
+		.name = "round-trip",
+		.series = round_trip_series,
+		.nr_series = 1,
+		.setup = switched_setup,
+		.sample = round_trip_sample,
+		.teardown = switched_teardown,
+	},
+	COUNT_BENCH("no-lost-update", no_lost_update),
+	COUNT_BENCH("up-loses", up_loses),
+	TIME_BENCH("sweep-4096", sweep_4096),
+	TIME_BENCH("sweep-8192", sweep_8192),
+	TIME_BENCH("sweep-16384", sweep_16384),
+	TIME_BENCH("sweep-stride256", sweep_apart),
+	TIME_BENCH("sweep-flushed", sweep_flushed),
+	TIME_BENCH("poke-each", poke_each),
+};
+
+const struct suite suite_switch = {
+	.name = "switch",
+	.question = "is UP form what it is said to be, and how long do thousands of LOCKs take?",
+	.benches = switch_benches,
+	.nr_benches = ARRAY_SIZE(switch_benches),
+};
