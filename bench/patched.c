@@ -70,6 +70,8 @@ void patched_log(struct results *log)
 			    p->to_up.nr_changed);
 	if (!p->is_up && p->started_up)
 		screen_note(log, "%u LOCK prefixes back to f0", p->to_smp.nr_changed);
+	if (p->freed)
+		screen_note(log, "their table is freed: %lu bytes", (u64)(p->freed_end - p->freed));
 }
 
 static void write_number(struct results *results, const char *key, u64 value)
@@ -102,4 +104,5 @@ void patched_facts(struct results *results)
 	write_number(results, "own_locks_to_smp", p->to_smp.nr_changed);
 	write_number(results, "own_locks_to_up_ns", p->to_up_ns);
 	write_number(results, "own_locks_to_smp_ns", p->to_smp_ns);
+	write_number(results, "own_lock_table_freed_bytes", (u64)(p->freed_end - p->freed));
 }

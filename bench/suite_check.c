@@ -5,6 +5,7 @@
  */
 #include "bench.h"
 #include "flood.h"
+#include "image_patching.h"
 #include "machine.h"
 #include "machine_text.h"
 #include "mem.h"
@@ -264,6 +265,31 @@ static void lock_table_teardown(struct bench_run *run)
 	machine_free(region, sizeof(*region));
 }
 
+/* ---- What the program gave away is out of reach ---- */
+
+static int freed_page_setup(struct bench_run *run)
+{
+	run->cpus = machine_nr_cpus();
+	if (image_patched()->freed)
+		return 0;
+	return bench_fail(run, -ERR_UNSUPPORTED, "needs its own text patched");
+}
+
+static int freed_page_sample(struct bench_run *run, u64 *values)
+{
+	u8 *freed = (u8 *)image_patched()->freed;
+	u8 *last = (u8 *)image_patched()->freed_end - 1;
+
+	for (u32 cpu = 0; cpu < run->cpus; cpu++) {
+		expect_success(run, cpu, load_byte, freed - 1, "a load from the page before");
+		expect_page_fault(run, cpu, load_byte, freed, "a load from a freed page");
+		expect_page_fault(run, cpu, load_byte, last, "a load from a freed page");
+		expect_page_fault(run, cpu, store_byte, freed, "a store to a freed page");
+	}
+	values[0] = 3 * run->cpus;
+	return 0;
+}
+
 #define PROBE_BENCH(title, caps, cpus, prefix, begin, end)                                         \
 	{                                                                                          \
 		.name = (title), .series = probe_series, .nr_series = 1, .needs_caps = (caps),     \
@@ -282,6 +308,7 @@ static const struct bench check_benches[] = {
 		    flood_teardown),
 	PROBE_BENCH("foreign-int3", 0, 1, foreign, target_setup, target_teardown),
 	PROBE_BENCH("refused", 0, 1, refused, refused_setup, target_teardown),
+	PROBE_BENCH("freed-page", MACHINE_CAP_SMP, 1, freed_page, freed_page_setup, NULL),
 	PROBE_BENCH("lock-table", 0, 1, lock_table, lock_table_setup, lock_table_teardown),
 };
 

@@ -69,14 +69,18 @@ bool image_next_site(struct image_site *cursor)
 
 static int add_node_pool(void)
 {
-	const struct page_alloc_setup setup = { 0 };
+	const struct page_alloc_setup setup = { .access = image->access };
 	int err;
 
 	node_pool = machine_alloc(PAGE_BYTES);
 	if (!node_pool)
 		return -ERR_NOMEM;
 	err = page_alloc_setup(&setup);
-	return err ? err : page_alloc_add_pool("UP text", node_pool, node_pool + PAGE_BYTES);
+	if (!err)
+		err = page_alloc_add_pool("UP text", node_pool, node_pool + PAGE_BYTES);
+	if (!err && image->pages)
+		err = page_alloc_add_reserved("lock table", image->pages, image->pages_end);
+	return err;
 }
 
 /* Options are not known yet. They can ask for one CPU or more, and until then there is one. */
@@ -87,6 +91,8 @@ static int start_up(void)
 		.locks_end = image->locks_end,
 		.text = image->text,
 		.text_end = image->text_end,
+		.pages = image->pages,
+		.pages_end = image->pages_end,
 	};
 	const struct smp_alt_policy policy = { .up_form = SMP_UP_DS, .max_cpus = 1 };
 	int err = add_node_pool();
@@ -102,6 +108,33 @@ static void note_form(void)
 		cpu_feature_set(X86_FEATURE_UP);
 	else
 		cpu_feature_clear(X86_FEATURE_UP);
+}
+
+/* Only once the map of pages is drawn; under text_mutex. Nothing is freed while it is needed. */
+static int free_lock_table(void)
+{
+	int err = free_smp_locks();
+
+	if (err || !alternatives_smp_state()->tables_freed)
+		return err;
+	report.freed = image->pages;
+	report.freed_end = image->pages_end;
+	/* It pointed into the table. */
+	report.to_up.first_unexpected = report.to_smp.first_unexpected = NULL;
+	return 0;
+}
+
+/* The late init stage: alternative_instructions() has left the table alone (seed 1). */
+static int init_late(void)
+{
+	int err;
+
+	text_mutex_lock();
+	err = page_alloc_init_late();
+	if (!err)
+		err = free_lock_table();
+	text_mutex_unlock();
+	return err;
 }
 
 static int decide_smp(void)
@@ -130,8 +163,10 @@ int image_enable_smp(void)
 	err = alternatives_enable_smp();
 	report.to_smp = alternatives_smp_state()->locks;
 	note_form();
-	text_mutex_unlock();
 	report.to_smp_ns = machine_ns(rdtsc() - begin);
+	if (!err)
+		err = free_lock_table();
+	text_mutex_unlock();
 	return err;
 }
 
@@ -196,6 +231,8 @@ const char *image_patch(const struct image *own)
 		report.why_not = "no memory for what its sites held";
 	else
 		report.why_not = apply();
+	if (!report.why_not && init_late())
+		report.why_not = "its lock table cannot be freed";
 	report.done = !report.why_not;
 	return report.why_not;
 }
@@ -219,6 +256,7 @@ void image_release(void)
 	node_pool = originals = NULL;
 	image = NULL;
 	report.done = false;
+	report.freed = report.freed_end = NULL;
 }
 
 const struct image_patched *image_patched(void)

@@ -194,7 +194,7 @@ static int make_free(struct page_range *range, size_t first, size_t nr)
 		return err;
 	if (!fault(OMIT_POISON))
 		memset(begin, PAGE_POISON, nr * PAGE_BYTES);
-	if (set_access(begin, nr * PAGE_BYTES, false))
+	if (!fault(FREED_STAYS_MAPPED) && set_access(begin, nr * PAGE_BYTES, false))
 		nr_left_mapped += nr;
 	memset(range->state + first, PAGE_FREE, nr);
 	return 0;

@@ -3,6 +3,7 @@
 
 #include "machine_text.h"
 #include "nmi.h"
+#include "paging.h"
 
 /* selftest.S */
 extern const u8 selftest_int3_site[];
@@ -16,6 +17,9 @@ const struct image efi_image = {
 			  __alt_replacement_end },
 	.locks = __smp_locks,
 	.locks_end = __smp_locks_end,
+	.pages = (u8 *)__smp_locks,
+	.pages_end = __smp_locks_pages_end,
+	.access = paging_access,
 	.stop_nmi = nmi_stop,
 	.restart_nmi = nmi_restart,
 	.int3_code = { selftest_int3_site, selftest_int3 },

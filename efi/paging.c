@@ -325,7 +325,10 @@ void paging_alias_hide(u64 *top)
 static u64 with_rights(u64 pte, enum page_rights rights)
 {
 	pte &= ~(PTE_WRITE | nx | PTE_GLOBAL);
+	pte |= PTE_PRESENT;
 	switch (rights) {
+	case PAGE_NONE:
+		return pte & ~PTE_PRESENT;
 	case PAGE_TEXT:
 		return pte;
 	case PAGE_DATA:
@@ -381,6 +384,13 @@ int paging_protect(const void *start, size_t nr_pages, enum page_rights rights)
 	if (active)
 		write_cr3(read_cr3());
 	return rc;
+}
+
+int paging_access(void *begin, size_t bytes, bool accessible)
+{
+	if (!accessible && machine_nr_cpus() > 1)
+		return -ERR_BUSY;
+	return paging_protect(begin, bytes / PAGE_BYTES, accessible ? PAGE_DATA : PAGE_NONE);
 }
 
 int paging_alias(const void *start, size_t nr_pages)

@@ -16,6 +16,7 @@ enum page_rights {
 	PAGE_TEXT, /* read, execute */
 	PAGE_DATA, /* read, write */
 	PAGE_CONSTANT, /* read */
+	PAGE_NONE, /* nothing: an access faults */
 	PAGE_FIRMWARE, /* read, write, execute: before memory goes back */
 };
 
@@ -66,6 +67,14 @@ void paging_alias_hide(u64 *top);
  * Return: 0; -ERR_NOMEM when there are no more pages for tables.
  */
 int paging_protect(const void *start, size_t nr_pages, enum page_rights rights);
+
+/**
+ * paging_access() - page_access_fn: pages of data in our space, or not there at all
+ *
+ * Context: boot CPU. Out of reach only while it is alone, because nobody else drops translations.
+ * Return: as paging_protect(); -ERR_BUSY with other CPUs running.
+ */
+int paging_access(void *begin, size_t bytes, bool accessible);
 
 /**
  * paging_alias() - pages that are writable while the alias shows, at address + paging_alias_delta()

@@ -4,6 +4,8 @@
  */
 #include "image.h"
 
+#include <sys/mman.h>
+
 /* smpoke.lds */
 extern u8 __text_begin[], __text_end[];
 
@@ -22,6 +24,14 @@ static int no_nmi(void)
 	return 0;
 }
 
+/* The kernel drops every thread's translation before it returns. */
+static int page_access(void *begin, size_t bytes, bool accessible)
+{
+	int prot = accessible ? PROT_READ | PROT_WRITE : PROT_NONE;
+
+	return mprotect(begin, bytes, prot) ? -ERR_FAULT : 0;
+}
+
 const struct image host_image = {
 	.text = __text_begin,
 	.text_end = __text_end,
@@ -29,6 +39,9 @@ const struct image host_image = {
 			  __alt_replacement_end },
 	.locks = __smp_locks,
 	.locks_end = __smp_locks_end,
+	.pages = (u8 *)__smp_locks,
+	.pages_end = __smp_locks_pages_end,
+	.access = page_access,
 	.stop_nmi = no_nmi,
 	.restart_nmi = no_nmi,
 	.int3_code = { selftest_int3_site, selftest_int3 },

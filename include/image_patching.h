@@ -4,12 +4,14 @@
  * its CPUs want them.
  *
  * LOCK prefixes are in UP form from image_patch() until image_enable_smp(), that is as long as
- * nobody else can be in our data; with one CPU for good.
+ * nobody else can be in our data; with one CPU for good. The table of them is freed when it can
+ * never be needed again (seed 1): after image_enable_smp(), or at once where no CPU can come.
  */
 #ifndef SMPOKE_IMAGE_PATCHING_H
 #define SMPOKE_IMAGE_PATCHING_H
 
 #include "apply_alternatives.h"
+#include "page_alloc.h"
 #include "selftest.h"
 #include "smp_alt.h"
 #include "types.h"
@@ -18,12 +20,16 @@
 extern const struct alt_instr __alt_instructions[], __alt_instructions_end[];
 extern const u8 __alt_replacement[], __alt_replacement_end[];
 extern const s32 __smp_locks[], __smp_locks_end[];
+extern u8 __smp_locks_pages_end[]; /* of the pages that begin at __smp_locks */
 
 /**
  * struct image - what a machine knows about the program it runs
  * @text, @text_end: all code that a site can be in; text by text_contains(), and it decodes from
  *	its first byte to its last
  * @alternatives, @locks, @locks_end: what the linker has collected
+ * @pages, @pages_end: those of @locks and nothing else, given away when it can never be needed
+ *	again; NULL = it stays
+ * @access: what puts pages that were given away out of reach
  * @stop_nmi, @restart_nmi: struct alt_boot
  * @int3_code: for int3_selftest()
  * @reloc_code: for alt_reloc_selftest(); its site is one of @alternatives
@@ -32,6 +38,8 @@ struct image {
 	u8 *text, *text_end;
 	struct alt_table alternatives;
 	const s32 *locks, *locks_end;
+	u8 *pages, *pages_end;
+	page_access_fn access;
 	int (*stop_nmi)(void);
 	int (*restart_nmi)(void);
 	struct int3_selftest_code int3_code;
@@ -48,6 +56,7 @@ struct image_patched {
 	bool is_up; /* and they are now */
 	struct smp_locks_result to_up, to_smp; /* what was changed; zero when nothing was */
 	u64 to_up_ns, to_smp_ns;
+	const u8 *freed, *freed_end; /* pages given away; who reads them faults. NULL = none yet */
 };
 
 /**

@@ -123,6 +123,7 @@ KEY_OFF_EARLY test_static_key only_the_first_and_the_last_patch
 KEY_OFF_EARLY test_static_key two_patchers_at_once_never_see_the_key_on_before_the_code
 FUNC_FIRST test_static_call the_new_function_is_named_when_all_sites_call_it
 LOCKS_STAY_UP test_image_patching locks_are_out_while_one_cpu_runs_and_back_before_the_next
+FREE_TABLE_EARLY test_image_patching the_lock_table_is_freed_when_locks_are_back_for_good
 END
 
 # A late reader of a freed table has no assertion of its own: the page is out of its reach.
@@ -196,6 +197,7 @@ WRONG_PADDED emulate emulate/emulate-arg .* ip is .* the CPU's
 SKIP_BOUNDARY_CHECK check check/refused in the middle of an instruction
 ALLOW_OVERLAP check check/refused site overlaps one already queued
 SITES_UNSORTED clients clients/static-key-56 a change of 56 sites took 168 syncs
+FREED_STAYS_MAPPED check check/freed-page a (load|store) .* a freed page on cpu [0-9]+ did not fault
 LOCKS_NOT_REMOVED switch switch/round-trip a prefix is not in UP form 3e
 LOCKS_NOT_RESTORED switch switch/round-trip form 3e and back is not the same text
 UNDECODABLE_REGION lock lock/inc-1line code region: .* is no instruction

@@ -99,4 +99,7 @@ patched_itself() {
 	equal "$name: and now" "$(own locks_now)" "$3"
 	[ "$3" = up ] || back=$(own locks_to_up)
 	equal "$name: as many are back" "$(own locks_to_smp)" "$back"
+	match "$name: their table is freed in whole pages, once no CPU needs it" \
+		"$3 $(($(own lock_table_freed_bytes) % 4096)) $(own lock_table_freed_bytes)" \
+		'^(smp 0 [1-9]|up 0 )'
 }

@@ -17,9 +17,17 @@
 #define NR_LOCKS 3
 #define INT3_SITE 300
 
-static s32 locks[NR_LOCKS + 1]; /* the last is padding */
+/* Pages of its own; what is not used is padding. */
+static s32 locks[PAGE_BYTES / sizeof(s32)] __attribute__((aligned(PAGE_BYTES)));
 static struct image image;
 static int nmis_stopped, object_told;
+
+/* What the machine was last asked to do with these pages, and when. */
+static struct {
+	u32 nr_shut;
+	bool after_boot; /* alternative_instructions() was through */
+	bool locks_were_back;
+} pages_seen;
 
 static const u8 lock_inc[] = { LOCK_PREFIX_BYTE, 0x48, 0xFF, 0x07 };
 
@@ -45,6 +53,19 @@ static int stop_nmi(void)
 static int restart_nmi(void)
 {
 	nmis_stopped--;
+	return 0;
+}
+
+static bool locks_are(u8 prefix);
+
+static int access_pages(void *begin, size_t bytes, bool accessible)
+{
+	if (begin != (void *)locks || accessible)
+		return 0;
+	CHILD_REQUIRE(bytes == sizeof(locks) && locks[0] == (s32)0xCCCCCCCC);
+	pages_seen.nr_shut++;
+	pages_seen.after_boot = alternatives_patched();
+	pages_seen.locks_were_back = locks_are(LOCK_PREFIX_BYTE);
 	return 0;
 }
 
@@ -89,6 +110,9 @@ static int setup(void **state)
 		.alternatives = the_table(),
 		.locks = locks,
 		.locks_end = locks + NR_LOCKS + 1,
+		.pages = (u8 *)locks,
+		.pages_end = (u8 *)locks + sizeof(locks),
+		.access = access_pages,
 		.stop_nmi = stop_nmi,
 		.restart_nmi = restart_nmi,
 		.int3_code = { sim_text + INT3_SITE, pass_int3 },
@@ -130,6 +154,40 @@ static void then_smp(u32 nr_present)
 	/* Again is fine, and does nothing: others may run by now. */
 	sim.nr_cpus = 2;
 	CHILD_REQUIRE(!image_enable_smp() && locks_are(LOCK_PREFIX_BYTE));
+}
+
+static void freed_when_smp(u32 nr_present)
+{
+	sim.nr_present = nr_present;
+	CHILD_REQUIRE(!image_patch(&image));
+	CHILD_REQUIRE(!pages_seen.nr_shut && !image_patched()->freed);
+	CHILD_REQUIRE(!image_enable_smp());
+	CHILD_REQUIRE(pages_seen.nr_shut == 1 && pages_seen.locks_were_back);
+	CHILD_REQUIRE(image_patched()->freed == (u8 *)locks);
+	CHILD_REQUIRE(image_patched()->freed_end == (u8 *)locks + sizeof(locks));
+	CHILD_REQUIRE(!image_enable_smp() && pages_seen.nr_shut == 1);
+	image_release();
+}
+
+static void the_lock_table_is_freed_when_locks_are_back_for_good(void **state)
+{
+	(void)state;
+	in_child(freed_when_smp, 4);
+}
+
+static void freed_at_once(u32 nr_present)
+{
+	sim.nr_present = nr_present;
+	CHILD_REQUIRE(!image_patch(&image));
+	CHILD_REQUIRE(pages_seen.nr_shut == 1 && pages_seen.after_boot);
+	CHILD_REQUIRE(locks_are(SMP_UP_DS) && image_patched()->freed == (u8 *)locks);
+	image_release();
+}
+
+static void with_one_cpu_for_good_it_is_freed_by_the_late_stage(void **state)
+{
+	(void)state;
+	in_child(freed_at_once, 1);
 }
 
 static void locks_are_out_while_one_cpu_runs_and_back_before_the_next(void **state)
@@ -262,6 +320,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IMAGE_TEST(locks_are_out_while_one_cpu_runs_and_back_before_the_next),
 		IMAGE_TEST(with_one_cpu_for_good_locks_stay_out),
+		IMAGE_TEST(the_lock_table_is_freed_when_locks_are_back_for_good),
+		IMAGE_TEST(with_one_cpu_for_good_it_is_freed_by_the_late_stage),
 		IMAGE_TEST(a_cpu_that_runs_already_is_told_of),
 		IMAGE_TEST(each_site_is_told_with_what_it_held_before),
 		IMAGE_TEST(what_is_wrong_is_said_and_nothing_is_written),

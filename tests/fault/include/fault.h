@@ -52,6 +52,7 @@
 	X(FREE_BEFORE_READY) /* pages are freed before the map of them is drawn */                 \
 	X(FREE_TWICE) /* nobody asks whether a page is the caller's to free */                     \
 	X(OMIT_POISON) /* a freed page keeps what was in it */                                     \
+	X(FREED_STAYS_MAPPED) /* and stays within reach */                                         \
 	X(SAVE_SKIPPED) /* the SMP form of a 2006 site is not kept */                              \
 	X(RESTORE_SHORT) /* and restored only as far as its UP form reached */                     \
 	X(UP_NOT_RELOCATED) /* a UP form is written as it was assembled */                         \
