@@ -45,7 +45,7 @@ BENCH = answers assemble bench cell client csv draft emulation facts flood forma
 	options_file options_text patched refused region region_sites results runner screen \
 	stats stress suite_check suite_clients suite_emulate suite_forms suite_interfere \
 	suite_lock suite_module suite_places suite_poke suite_queue suite_queue_context \
-	suite_soak suite_switch suites summary switch_time target text toggle two_patchers victim
+	suite_soak suite_switch suite_sync suites summary switch_time target text toggle two_patchers victim
 EFI_C = acpi alloc apic arena args clock console cpu_state cpus facts fatal files firmware \
 	identify idt image interrupt main memory mp nmi paging results smbios strings sync text \
 	time trap_handlers volume

@@ -84,6 +84,7 @@ extern const struct suite suite_poke;
 extern const struct suite suite_queue;
 extern const struct suite suite_soak;
 extern const struct suite suite_switch;
+extern const struct suite suite_sync;
 
 /**
  * bench_fail() - set the reason of the bench under way

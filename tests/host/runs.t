@@ -15,8 +15,10 @@ smpoke=$B/host/smpoke
 out=$B/host-test
 rm -rf "$out"
 mkdir -p "$out"
-all=check,emulate,forms,places,queue,lock,switch,poke,clients,module,interfere
-alone="needs smp|needs irq_off"
+all=check,emulate,forms,places,queue,lock,switch,sync,poke,clients,module,interfere
+lacks="needs irq_off|needs ring0"
+grep -qw serialize /proc/cpuinfo || lacks="$lacks|needs serialize"
+alone="needs smp|$lacks"
 sizes=1,2,4,8,16,32,64,128,256
 
 # run NAME OPTION...: a run of its own; $run is its folder
@@ -45,7 +47,7 @@ case " $(fact "$run" caps) " in *" alias_private "*) private=yes ;; esac
 if [ "$(nproc)" -ge 2 ]; then
 	run two-cpus --cpus 2
 	# Signals cannot be held back.
-	skip_reason="needs irq_off"
+	skip_reason=$lacks
 	[ $private = yes ] || skip_reason="$skip_reason|needs alias_private"
 	judge_run "two CPUs: the results" "$run" host 2 $all $sizes "$skip_reason"
 	patched_itself "two CPUs" "$run" smp
