@@ -31,16 +31,9 @@ static force_inline u64 ticks_of(u32 nr, void (*insn)(void))
 {
 	u64 begin = rdtsc_ordered();
 
-	for (u32 i = 0; i < nr; i++) {
+	for (u32 i = 0; i < nr; i++)
 		insn();
-		/* The empty loop is a loop, too. */
-		__asm__ volatile("" : : "r"(i));
-	}
 	return rdtsc_ordered() - begin;
-}
-
-static force_inline void do_nothing(void)
-{
 }
 
 static force_inline void do_cpuid(void)
@@ -60,7 +53,7 @@ static force_inline void do_write_cr3(void)
 
 static u64 run_empty(u32 nr)
 {
-	return ticks_of(nr, do_nothing);
+	return ticks_of(nr, barrier);
 }
 
 static u64 run_serialize(u32 nr)

@@ -60,6 +60,12 @@ static force_inline u64 rdtsc_ordered(void)
 	return (u64)hi << 32 | lo;
 }
 
+/* Nothing for the CPU; the compiler keeps what stands before it before it, and a loop around it. */
+static force_inline void barrier(void)
+{
+	__asm__ volatile("" : : : "memory");
+}
+
 static force_inline void cpu_relax(void)
 {
 	__asm__ volatile("pause" : : : "memory");
