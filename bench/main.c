@@ -259,6 +259,17 @@ static int run_all(struct run *run)
 	return finish(run, exit);
 }
 
+void smpoke_early_options(const struct smpoke_args *args)
+{
+	struct run *run = &the_run;
+	char error[ERROR_BYTES];
+
+	name_suites(run);
+	if (!options_parse(&run->options, args, run->suite_names, error, sizeof(error)) &&
+	    run->options.noreplace_smp)
+		image_noreplace_smp();
+}
+
 int smpoke_main(const struct smpoke_args *args, enum machine_then *ret_then)
 {
 	struct run *run = &the_run;

@@ -223,6 +223,13 @@ static int set_serialize(struct parse *parse, const char *value)
 	return complain(parse, -ERR_INVAL, "--serialize %s: must be " SERIALIZE_NAMES, value);
 }
 
+static int set_noreplace_smp(struct parse *parse, const char *value)
+{
+	(void)value;
+	parse->options->noreplace_smp = true;
+	return 0;
+}
+
 static int set_then(struct parse *parse, const char *value)
 {
 	static const char *const names[] = {
@@ -253,6 +260,7 @@ static const struct option_row option_rows[] = {
 	{ "--full", NULL, set_full },
 	{ "--out", "the name of a folder", set_out },
 	{ "--serialize", SERIALIZE_NAMES, set_serialize },
+	{ "--noreplace-smp", NULL, set_noreplace_smp },
 	{ "--then", "poweroff, reboot or exit", set_then },
 };
 

@@ -11,6 +11,7 @@
  *   --quick | --full                  plan; default: between the two
  *   --out DIR                         parent folder of the run's folder
  *   --serialize NAME                  what a sync executes, see sync_core_name(); default: auto
+ *   --noreplace-smp                   the program's own LOCK prefixes stay where they are
  *   --then poweroff|reboot|exit       how to end
  * "--name=value" and "--name value" are the same.
  *
@@ -50,6 +51,7 @@ struct options {
 	enum plan plan;
 	const char *out; /* NULL = the machine's default */
 	enum sync_core serialize;
+	bool noreplace_smp;
 	enum machine_then then;
 	char words[OPTIONS_FILE_MAX_BYTES]; /* where the words of a file live */
 };

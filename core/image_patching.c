@@ -14,6 +14,7 @@
 #include "x86.h"
 
 static const struct image *image;
+static bool noreplace_smp;
 static struct image_patched report;
 
 /* What every site held before, in the order of the table. */
@@ -83,7 +84,7 @@ static int add_node_pool(void)
 	return err;
 }
 
-/* Options are not known yet. They can ask for one CPU or more, and until then there is one. */
+/* Options can ask for one CPU or more; until others are started there is one. */
 static int start_up(void)
 {
 	const struct smp_alt_core core = {
@@ -94,7 +95,11 @@ static int start_up(void)
 		.pages = image->pages,
 		.pages_end = image->pages_end,
 	};
-	const struct smp_alt_policy policy = { .up_form = SMP_UP_DS, .max_cpus = 1 };
+	const struct smp_alt_policy policy = {
+		.up_form = SMP_UP_DS,
+		.max_cpus = 1,
+		.noreplace_smp = noreplace_smp,
+	};
 	int err = add_node_pool();
 
 	return err ? err : alternatives_smp_boot(&core, &policy);
@@ -235,6 +240,11 @@ const char *image_patch(const struct image *own)
 		report.why_not = "its lock table cannot be freed";
 	report.done = !report.why_not;
 	return report.why_not;
+}
+
+void image_noreplace_smp(void)
+{
+	noreplace_smp = true;
 }
 
 void image_not_patched(const char *why)

@@ -104,21 +104,22 @@ static int patch_error(const char *reason)
 	return machine_error(buf);
 }
 
-static int run_main(enum machine_then *ret_then)
-{
-	struct smpoke_args args;
-
-	args_find(&args);
-	*ret_then = args.default_then;
-	return smpoke_main(&args, ret_then);
-}
-
 /* After clock_init(), because it is timed, and mp_init(), because one CPU for good stays UP. */
 static int run_patched(enum machine_then *ret_then)
 {
-	const char *reason = image_patch(&efi_image);
-	int code = reason ? patch_error(reason) : run_main(ret_then);
+	struct smpoke_args args;
+	const char *reason;
+	int code;
 
+	args_find(&args);
+	smpoke_early_options(&args);
+	reason = image_patch(&efi_image);
+	if (reason) {
+		code = patch_error(reason);
+	} else {
+		*ret_then = args.default_then;
+		code = smpoke_main(&args, ret_then);
+	}
 	image_release();
 	return code;
 }

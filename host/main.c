@@ -63,6 +63,7 @@ int main(int argc, char **argv)
 		machine_print("\n");
 		return SMPOKE_EXIT_MACHINE;
 	}
+	smpoke_early_options(&args);
 	reason = patch_own_text();
 	code = reason ? patch_error(reason) : smpoke_main(&args, &then);
 	image_release();

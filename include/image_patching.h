@@ -69,6 +69,9 @@ struct image_patched {
  */
 const char *image_patch(const struct image *image);
 
+/* image_noreplace_smp() - before image_patch(): LOCKs stay as they are (noreplace-smp) */
+void image_noreplace_smp(void);
+
 /* image_not_patched() - instead of it, where a machine cannot: @why is a clause, kept */
 void image_not_patched(const char *why);
 

@@ -30,6 +30,14 @@ enum smpoke_exit {
 };
 
 /**
+ * smpoke_early_options() - what has to be known before image_patch(); smpoke_main() says what is
+ * wrong
+ *
+ * Context: boot CPU.
+ */
+void smpoke_early_options(const struct smpoke_args *args);
+
+/**
  * smpoke_main() - one whole run: options, pre-flight, CPUs, suites, summary
  * @ret_then: how the machine is to end afterwards
  *

@@ -46,6 +46,12 @@ match "smp1: the screen says why" "$(console smp1)" '^why not more CPUs: .*[a-z]
 
 run smp4 4 check,forms,poke,interfere 1,8,64 ''
 
+make_stick noreplace '--quick --suite check --cpus 1 --noreplace-smp\n'
+boot noreplace --smp 2
+run=$(take noreplace)
+equal "--noreplace-smp: own LOCKs were never out" \
+	"$(fact own_locks_started) $(fact own_locks_now) $(fact own_locks_to_up)" "smp smp 0"
+
 make_stick cpus1 '--quick --suite check --cpus 1\n'
 boot cpus1 --smp 2
 run=$(take cpus1)

@@ -118,6 +118,7 @@ static size_t from_words(const u8 *data, size_t size, u8 *to)
 		"--then",
 		"--list",
 		"--help",
+		"--noreplace-smp",
 		"check",
 		"lock",
 		"poke",

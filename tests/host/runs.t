@@ -65,6 +65,10 @@ else
 	skip "two CPUs" "this machine has one"
 fi
 
+run noreplace-smp --cpus 1 --suite check --noreplace-smp
+equal "--noreplace-smp: own LOCKs were never out" \
+	"$(fact "$run" own_locks_started) $(fact "$run" own_locks_now) $(fact "$run" own_locks_to_up)" "smp smp 0"
+
 run same-seed --cpus 1 --suite forms --seed 4711
 equal "the seed is told" "$(fact "$run" seed)" 4711
 match "the options in force ask for the same run" "$(fact "$run" options)" '--suite forms .*--seed 4711'

@@ -208,6 +208,27 @@ static void with_one_cpu_for_good_locks_stay_out(void **state)
 	in_child(then_up_for_good, 1);
 }
 
+static void never_out(u32 nr_present)
+{
+	const struct image_patched *p = image_patched();
+
+	sim.nr_present = nr_present;
+	image_noreplace_smp();
+	CHILD_REQUIRE(!image_patch(&image) && locks_are(LOCK_PREFIX_BYTE));
+	CHILD_REQUIRE(p->done && !p->started_up && !p->is_up && !p->to_up.nr_changed);
+	CHILD_REQUIRE(!cpu_feature_test(X86_FEATURE_UP));
+	CHILD_REQUIRE(!image_enable_smp() && locks_are(LOCK_PREFIX_BYTE));
+	/* Nothing will ever ask for the table. */
+	CHILD_REQUIRE(p->freed == (u8 *)locks);
+}
+
+static void with_noreplace_smp_locks_stay(void **state)
+{
+	(void)state;
+	in_child(never_out, 1);
+	in_child(never_out, 4);
+}
+
 static void too_late(u32 nr_present)
 {
 	sim.nr_present = nr_present;
@@ -322,6 +343,7 @@ int main(void)
 		IMAGE_TEST(with_one_cpu_for_good_locks_stay_out),
 		IMAGE_TEST(the_lock_table_is_freed_when_locks_are_back_for_good),
 		IMAGE_TEST(with_one_cpu_for_good_it_is_freed_by_the_late_stage),
+		IMAGE_TEST(with_noreplace_smp_locks_stay),
 		IMAGE_TEST(a_cpu_that_runs_already_is_told_of),
 		IMAGE_TEST(each_site_is_told_with_what_it_held_before),
 		IMAGE_TEST(what_is_wrong_is_said_and_nothing_is_written),

@@ -139,7 +139,7 @@ static void an_unknown_word_is_named_with_all_that_there_are(void **state)
 {
 	static const char there_are[] =
 		"no such option; there are --help, --version, --list, --suite, --cpus, --batch, "
-		"--toggles, --seed, --quick, --full, --out, --serialize, --then";
+		"--toggles, --seed, --quick, --full, --out, --serialize, --noreplace-smp, --then";
 	char want[256];
 
 	(void)state;
@@ -423,11 +423,11 @@ static void described_options_ask_for_the_same_run_again(void **state)
 
 	(void)state;
 	assert_int_equal(parse("--suite poke,check --cpus 2 --batch 3,1 --seed 9 --full --out d "
-			       "--serialize mov-cr2 --then poweroff"),
+			       "--serialize mov-cr2 --noreplace-smp --then poweroff"),
 			 0);
 	options_describe(&options, suite_names, text, sizeof(text));
 	assert_string_equal(text, "--suite check,poke --cpus 2 --batch 3,1 --seed 9 --full --out=d "
-				  "--serialize mov-cr2 --then poweroff");
+				  "--serialize mov-cr2 --noreplace-smp --then poweroff");
 	first = options;
 	assert_int_equal(parse(text), 0);
 	assert_memory_equal(first.suite_wanted, options.suite_wanted, 3);
@@ -449,8 +449,9 @@ static void a_folder_named_like_an_option_is_described_too(void **state)
 static void help_fits_one_screen_and_names_every_option(void **state)
 {
 	static const char *const names[] = {
-		"--suite", "--cpus", "--batch", "--quick",   "--full",	    "--seed",
-		"--out",   "--then", "--list",	"--version", "--serialize", "--toggles",
+		"--suite",     "--cpus",    "--batch",	       "--quick", "--full",
+		"--seed",      "--out",	    "--then",	       "--list",  "--version",
+		"--serialize", "--toggles", "--noreplace-smp",
 	};
 	u32 column = 0, nr_lines = 0;
 
