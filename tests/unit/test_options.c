@@ -434,7 +434,6 @@ static void described_options_ask_for_the_same_run_again(void **state)
 	assert_int_equal(first.plan, options.plan);
 }
 
-/* Found by fuzz_options: such a name is a value behind '=' only. */
 static void a_folder_named_like_an_option_is_described_too(void **state)
 {
 	char text[512];
