@@ -124,13 +124,15 @@ int switch_time_check(struct bench_run *run)
 	u64 ns;
 	int err = timed_switch(run, false, &ns);
 
-	right &= is_form(region, SMP_UP_DS);
-	if (!err)
-		err = timed_switch(run, true, &ns);
-	right &= is_form(region, LOCK_PREFIX_BYTE);
-	if (!err && !right)
-		err = bench_fail(run, -ERR_VERIFY, "the region is not right in both forms");
-	return err;
+	if (err)
+		return err;
+	right = right && is_form(region, SMP_UP_DS);
+	err = timed_switch(run, true, &ns);
+	if (err)
+		return err;
+	if (!right || !is_form(region, LOCK_PREFIX_BYTE))
+		return bench_fail(run, -ERR_VERIFY, "the region is not right in both forms");
+	return 0;
 }
 
 int switch_time_sample(struct bench_run *run, u64 *values)
