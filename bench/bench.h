@@ -72,6 +72,7 @@ struct suite {
 /* Every suite, in the order they run: from safe to risky. NULL-terminated. */
 extern const struct suite *const suites[];
 
+extern const struct suite suite_alternatives;
 extern const struct suite suite_check;
 extern const struct suite suite_clients;
 extern const struct suite suite_emulate;

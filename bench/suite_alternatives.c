@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How long does it take to apply a table of alternatives, and how much of that is relocation, and
+ * how much filling up with NOPs?
+ *
+ * The code is NR_SITES times NOP7, and each replacement adds to RAX, or, where it has to be
+ * relocated, loads the address of the code's end, which comes out right only if it was. A sample
+ * applies the whole table; what stands there already is written again.
+ */
+#include "bench.h"
+#include "apply_alternatives.h"
+#include "draft.h"
+#include "machine.h"
+#include "machine_text.h"
+#include "mem.h"
+#include "region.h"
+#include "text_patching.h"
+#include "x86.h"
+
+#define NR_SITES 256
+#define SITE_BYTES 7
+#define FRAME_BYTES 64
+
+static const struct series alternatives_series[] = { { "apply", "ns" } };
+
+/* One kind of replacement, the same for every site. */
+struct alt_subject {
+	u8 bytes[SITE_BYTES];
+	u8 len;
+	bool to_end; /* its last four bytes are a displacement to the end of the code */
+	u16 flags; /* of the entry, whose feature every CPU has */
+};
+
+static const struct alt_subject same_length = { { 0x48, 0x8D, 0x80, 0x01 }, 7, false, 0 };
+static const struct alt_subject filled_up = { { 0x48, 0x8D, 0x40, 0x01 }, 4, false, 0 };
+static const struct alt_subject relocated = { { 0x48, 0x8D, 0x05 }, 7, true, 0 };
+static const struct alt_subject kept = { { 0x48, 0x8D, 0x40, 0x01 }, 4, false, ALT_FLAG_NOT };
+
+struct tables {
+	struct alt_instr entries[NR_SITES];
+	u8 replacements[NR_SITES][SITE_BYTES];
+};
+
+struct alt_bench {
+	struct region region;
+	struct tables *tables;
+	u8 *first; /* site */
+};
+
+static void emit_sites(struct assembler *a, u64 *ret_first)
+{
+	asm_zero_eax(a);
+	*ret_first = asm_here(a);
+	for (u32 i = 0; i < NR_SITES; i++)
+		asm_nop(a, SITE_BYTES);
+	asm_ret(a);
+}
+
+static int build_region(struct alt_bench *alt)
+{
+	struct draft draft;
+	u64 first = 0;
+	int err = draft_begin(&draft, &alt->region, NR_SITES * SITE_BYTES + FRAME_BYTES, PAGE_BYTES,
+			      0);
+
+	if (!err)
+		emit_sites(&draft.a, &first);
+	alt->first = (u8 *)first;
+	return draft_finish(&draft, &alt->region, err);
+}
+
+static void fill_entry(struct alt_bench *alt, const struct alt_subject *subject, u32 i)
+{
+	struct alt_instr *entry = &alt->tables->entries[i];
+	u8 *replacement = alt->tables->replacements[i];
+	u8 *site = alt->first + i * SITE_BYTES;
+	s32 disp = (s32)(alt->region.text_end - (replacement + subject->len));
+
+	memcpy(replacement, subject->bytes, SITE_BYTES);
+	if (subject->to_end)
+		memcpy(replacement + subject->len - sizeof(disp), &disp, sizeof(disp));
+	entry->instr_offset = (s32)(site - (u8 *)&entry->instr_offset);
+	entry->repl_offset = (s32)(replacement - (u8 *)&entry->repl_offset);
+	entry->cpuid = X86_FEATURE_ALWAYS;
+	entry->flags = subject->flags;
+	entry->instrlen = SITE_BYTES;
+	entry->replacementlen = subject->len;
+}
+
+static int alternatives_setup(struct bench_run *run)
+{
+	struct alt_bench *alt = machine_alloc(sizeof(*alt));
+
+	if (!alt)
+		return bench_fail(run, -ERR_NOMEM, "no memory for the bench");
+	run->priv = alt;
+	run->cpus = 1;
+	run->sites = NR_SITES;
+	alt->tables = text_near_alloc(sizeof(*alt->tables));
+	if (!alt->tables)
+		return bench_fail(run, -ERR_NOMEM, "no memory for a table");
+	if (build_region(alt))
+		return bench_fail(run, -ERR_NOMEM, "%s", region_why());
+	if (text_register(alt->region.text, alt->region.text_end - alt->region.text, NULL))
+		return bench_fail(run, -ERR_CORRUPT, "the region is no code");
+	for (u32 i = 0; i < NR_SITES; i++)
+		fill_entry(alt, run->bench->param, i);
+	return 0;
+}
+
+static int apply(struct bench_run *run, u64 *ret_ns)
+{
+	const struct alt_bench *alt = run->priv;
+	const struct tables *tables = alt->tables;
+	const struct alt_table table = {
+		.start = tables->entries,
+		.end = tables->entries + NR_SITES,
+		.repl = tables->replacements[0],
+		.repl_end = tables->replacements[NR_SITES],
+	};
+	struct alt_result result;
+	u64 begin;
+	int err;
+
+	text_mutex_lock();
+	begin = rdtsc_ordered();
+	err = apply_alternatives(&table, &result);
+	*ret_ns = machine_ns(rdtsc_ordered() - begin);
+	text_mutex_unlock();
+	if (err == -ERR_REFUSED)
+		return bench_fail(run, err, "entry %u refused: %s", result.refusal.entry,
+				  alt_rule_name(result.refusal.rule));
+	if (err)
+		return bench_fail(run, err, "the table could not be applied");
+	if (result.nr_sites != NR_SITES)
+		return bench_fail(run, -ERR_VERIFY, "%u sites written", result.nr_sites);
+	return 0;
+}
+
+struct code_run {
+	u64 (*code)(void);
+	u64 rax;
+};
+
+static void run_code(void *arg)
+{
+	struct code_run *once = arg;
+
+	once->rax = once->code();
+}
+
+static u64 expected(const struct alt_bench *alt, const struct alt_subject *subject)
+{
+	if (subject->flags & ALT_FLAG_NOT)
+		return 0;
+	return subject->to_end ? (u64)alt->region.text_end : NR_SITES;
+}
+
+/* Before it is applied the code does nothing, and after that what its sites became. */
+static int alternatives_check(struct bench_run *run)
+{
+	const struct alt_bench *alt = run->priv;
+	struct code_run once = { .code = (u64(*)(void))alt->region.text };
+	u64 want = expected(alt, run->bench->param), ns;
+	int err;
+
+	if (machine_probe(run_code, &once, NULL) || once.rax)
+		return bench_fail(run, -ERR_VERIFY, "the code is wrong before it is patched");
+	err = apply(run, &ns);
+	if (err)
+		return err;
+	if (machine_probe(run_code, &once, NULL) || once.rax != want)
+		return bench_fail(run, -ERR_VERIFY, "patched, it computes %lx and not %lx",
+				  once.rax, want);
+	return 0;
+}
+
+static int alternatives_sample(struct bench_run *run, u64 *values)
+{
+	return apply(run, values);
+}
+
+static void alternatives_teardown(struct bench_run *run)
+{
+	struct alt_bench *alt = run->priv;
+
+	if (!alt)
+		return;
+	if (alt->region.text) {
+		text_unregister(alt->region.text);
+		region_free(&alt->region);
+	}
+	if (alt->tables)
+		text_near_free(alt->tables, sizeof(*alt->tables));
+	machine_free(alt, sizeof(*alt));
+}
+
+#define ALTERNATIVES_BENCH(title, subject)                                                         \
+	{                                                                                          \
+		.name = (title), .series = alternatives_series, .nr_series = 1,                    \
+		.param = &(subject), .setup = alternatives_setup, .check = alternatives_check,     \
+		.sample = alternatives_sample, .teardown = alternatives_teardown,                  \
+	}
+
+static const struct bench alternatives_benches[] = {
+	ALTERNATIVES_BENCH("same-length", same_length),
+	ALTERNATIVES_BENCH("filled-up", filled_up),
+	ALTERNATIVES_BENCH("relocated", relocated),
+	ALTERNATIVES_BENCH("kept", kept),
+};
+
+const struct suite suite_alternatives = {
+	.name = "alternatives",
+	.question = "how long does it take to apply a table of alternatives?",
+	.benches = alternatives_benches,
+	.nr_benches = ARRAY_SIZE(alternatives_benches),
+};
