@@ -5,13 +5,13 @@
  */
 #include "bench.h"
 #include "flood.h"
+#include "hash.h"
 #include "image_patching.h"
 #include "machine.h"
 #include "machine_text.h"
 #include "mem.h"
 #include "refused.h"
-#include "region.h"
-#include "smp_locks.h"
+#include "region_locks.h"
 #include "target.h"
 #include "text_patching.h"
 #include "x86.h"
@@ -200,11 +200,7 @@ static int lock_table_setup(struct bench_run *run)
 
 static u64 hash_text(const struct region *region)
 {
-	u64 hash = 0xcbf29ce484222325ull; /* FNV-1a */
-
-	for (const u8 *p = region->text; p < region->text_end; p++)
-		hash = (hash ^ *p) * 0x100000001b3ull;
-	return hash;
+	return hash_bytes(HASH_START, region->text, region->text_end - region->text);
 }
 
 /*
@@ -217,13 +213,11 @@ static int round_trip(struct bench_run *run, struct region *region, enum smp_up_
 	int err;
 
 	text_mutex_lock();
-	err = alternatives_smp_unlock(region->locks, region->locks_end, region->text,
-				      region->text_end, form, &up);
+	err = region_locks_switch(region, false, form, &up);
 	if (!err && hash_text(region) == before)
 		err = -ERR_VERIFY;
 	if (!err)
-		err = alternatives_smp_lock(region->locks, region->locks_end, region->text,
-					    region->text_end, form, &smp);
+		err = region_locks_switch(region, true, form, &smp);
 	text_mutex_unlock();
 	if (err)
 		return bench_fail(run, err, "switching to %x and back failed", form);
@@ -252,17 +246,6 @@ static int lock_table_sample(struct bench_run *run, u64 *values)
 	memcpy(region->locks, kept, sizeof(kept));
 	values[0] = LOCK_TABLE_OPS;
 	return err;
-}
-
-static void lock_table_teardown(struct bench_run *run)
-{
-	struct region *region = run->priv;
-
-	if (!region)
-		return;
-	if (region->text)
-		region_free(region);
-	machine_free(region, sizeof(*region));
 }
 
 /* ---- What the program gave away is out of reach ---- */
@@ -309,7 +292,7 @@ static const struct bench check_benches[] = {
 	PROBE_BENCH("foreign-int3", 0, 1, foreign, target_setup, target_teardown),
 	PROBE_BENCH("refused", 0, 1, refused, refused_setup, target_teardown),
 	PROBE_BENCH("freed-page", MACHINE_CAP_SMP, 1, freed_page, freed_page_setup, NULL),
-	PROBE_BENCH("lock-table", 0, 1, lock_table, lock_table_setup, lock_table_teardown),
+	PROBE_BENCH("lock-table", 0, 1, lock_table, lock_table_setup, region_run_teardown),
 };
 
 const struct suite suite_check = {

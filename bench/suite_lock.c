@@ -13,10 +13,8 @@
 #include "bench.h"
 #include "machine.h"
 #include "mem.h"
-#include "region.h"
-#include "smp_locks.h"
+#include "region_locks.h"
 #include "stats.h"
-#include "text_patching.h"
 #include "x86.h"
 
 enum {
@@ -86,23 +84,6 @@ static int lock_sample(struct bench_run *run, u64 *values)
 	return 0;
 }
 
-static int unlock_region(struct bench_run *run, struct region *region, enum smp_up_form form)
-{
-	struct smp_locks_result result;
-	int err;
-
-	text_mutex_lock();
-	err = alternatives_smp_unlock(region->locks, region->locks_end, region->text,
-				      region->text_end, form, &result);
-	text_mutex_unlock();
-	if (err)
-		return bench_fail(run, err, "could not unlock the region");
-	if (result.nr_changed != region->nr_ops)
-		return bench_fail(run, -ERR_VERIFY, "%u of %u prefixes switched", result.nr_changed,
-				  region->nr_ops);
-	return 0;
-}
-
 static int build_forms(struct bench_run *run, struct lock_bench *lock)
 {
 	const struct lock_subject *subject = run->bench->param;
@@ -113,8 +94,8 @@ static int build_forms(struct bench_run *run, struct lock_bench *lock)
 				       subject->nr_lines, form == FORM_EMPTY ? 0 : subject->nr_ops);
 	if (err)
 		return bench_fail(run, err, "%s", region_why());
-	err = unlock_region(run, &lock->region[FORM_3E], SMP_UP_DS);
-	return err ? err : unlock_region(run, &lock->region[FORM_90], SMP_UP_NOP);
+	err = region_locks_to(run, &lock->region[FORM_3E], false, SMP_UP_DS);
+	return err ? err : region_locks_to(run, &lock->region[FORM_90], false, SMP_UP_NOP);
 }
 
 /* Grow the passes until the slowest form takes its share of a sample. */

@@ -8,12 +8,10 @@
  */
 #include "bench.h"
 #include "atomic.h"
+#include "hash.h"
 #include "machine.h"
-#include "mem.h"
-#include "region.h"
-#include "smp_locks.h"
+#include "region_locks.h"
 #include "switch_time.h"
-#include "text_patching.h"
 #include "x86.h"
 
 #define NR_OPS 64
@@ -43,56 +41,20 @@ static const enum smp_up_form up_forms[] = { SMP_UP_DS, SMP_UP_NOP };
 
 /* ---- The region ---- */
 
-/* FNV-1a */
 static u64 hash_text(const struct region *region)
 {
-	u64 hash = 0xcbf29ce484222325;
-
-	for (const u8 *p = region->text; p < region->text_end; p++)
-		hash = (hash ^ *p) * 0x100000001b3;
-	return hash;
-}
-
-/* Every LOCK prefix is in the form asked for, and every entry was one. */
-static int switch_region(struct bench_run *run, struct switched *s, bool smp, enum smp_up_form form)
-{
-	const struct region *region = &s->region;
-	struct smp_locks_result result;
-	int err;
-
-	text_mutex_lock();
-	if (smp)
-		err = alternatives_smp_lock(region->locks, region->locks_end, region->text,
-					    region->text_end, form, &result);
-	else
-		err = alternatives_smp_unlock(region->locks, region->locks_end, region->text,
-					      region->text_end, form, &result);
-	text_mutex_unlock();
-	if (err)
-		return bench_fail(run, err, "the region could not be switched");
-	if (result.nr_changed != region->nr_ops)
-		return bench_fail(run, -ERR_VERIFY, "%u of %u prefixes switched", result.nr_changed,
-				  region->nr_ops);
-	return 0;
-}
-
-static bool all_prefixes_are(const struct region *region, u8 byte)
-{
-	for (const s32 *entry = region->locks; entry < region->locks_end; entry++)
-		if (*((const u8 *)entry + *entry) != byte)
-			return false;
-	return true;
+	return hash_bytes(HASH_START, region->text, region->text_end - region->text);
 }
 
 static int there_and_back(struct bench_run *run, struct switched *s, enum smp_up_form form)
 {
-	int err = switch_region(run, s, false, form);
+	int err = region_locks_to(run, &s->region, false, form);
 
 	if (err)
 		return err;
-	if (!all_prefixes_are(&s->region, form))
+	if (!region_locks_are(&s->region, form))
 		return bench_fail(run, -ERR_VERIFY, "a prefix is not in UP form %02x", form);
-	err = switch_region(run, s, true, form);
+	err = region_locks_to(run, &s->region, true, form);
 	if (!err && hash_text(&s->region) != s->smp_hash)
 		return bench_fail(run, -ERR_VERIFY, "form %02x and back is not the same text",
 				  form);
@@ -184,6 +146,11 @@ static int wait_for_all(struct bench_run *run, struct switched *s)
 	return err;
 }
 
+static u64 nr_updates(const struct switched *s)
+{
+	return (u64)s->nr_cpus * NR_PASSES * NR_OPS;
+}
+
 /* One round of all CPUs. Return: 0 with the updates that got lost, or an error with reason. */
 static int count_together(struct bench_run *run, struct switched *s, u64 *ret_lost)
 {
@@ -202,21 +169,17 @@ static int count_together(struct bench_run *run, struct switched *s, u64 *ret_lo
 	end = wait_for_all(run, s);
 	if (!err && !end && s->cpu[0].late)
 		end = bench_fail(run, -ERR_TIMEOUT, "another CPU did not come");
-	*ret_lost = (u64)s->nr_cpus * NR_PASSES * NR_OPS - s->counter;
+	*ret_lost = nr_updates(s) - s->counter;
 	return err ? err : end;
-}
-
-static u64 nr_updates(const struct switched *s)
-{
-	return (u64)s->nr_cpus * NR_PASSES * NR_OPS;
 }
 
 /* It is the text that came back which must lose nothing. */
 static int no_lost_update_check(struct bench_run *run)
 {
-	int err = switch_region(run, run->priv, false, SMP_UP_DS);
+	struct switched *s = run->priv;
+	int err = region_locks_to(run, &s->region, false, SMP_UP_DS);
 
-	return err ? err : switch_region(run, run->priv, true, SMP_UP_DS);
+	return err ? err : region_locks_to(run, &s->region, true, SMP_UP_DS);
 }
 
 static int no_lost_update_sample(struct bench_run *run, u64 *values)
@@ -238,7 +201,7 @@ static int up_loses_check(struct bench_run *run)
 	struct switched *s = run->priv;
 	u64 deadline = rdtsc() + machine_ticks(LOSE_NS);
 	u64 lost = 0;
-	int err = switch_region(run, s, false, SMP_UP_DS);
+	int err = region_locks_to(run, &s->region, false, SMP_UP_DS);
 
 	while (!err && !lost && rdtsc() < deadline)
 		err = count_together(run, s, &lost);
@@ -271,7 +234,7 @@ static const struct series count_series[] = { { "updates", "count" }, { "lost", 
 	{                                                                                          \
 		.name = (title), .series = switch_time_series, .nr_series = SWITCH_TIME_NR_SERIES, \
 		.param = &(subject), .setup = switch_time_setup, .check = switch_time_check,       \
-		.sample = switch_time_sample, .teardown = switch_time_teardown,                    \
+		.sample = switch_time_sample, .teardown = region_run_teardown,                     \
 	}
 
 static const struct switch_time sweep_4096 = { 4096, 32, SWITCH_SWEEP };

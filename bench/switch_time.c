@@ -2,8 +2,7 @@
 #include "switch_time.h"
 
 #include "machine.h"
-#include "region.h"
-#include "smp_locks.h"
+#include "region_locks.h"
 #include "text_patching.h"
 #include "x86.h"
 
@@ -16,11 +15,6 @@ const struct series switch_time_series[SWITCH_TIME_NR_SERIES] = {
 	[SWITCH_UP] = { "up", "ns" },
 	[SWITCH_SMP] = { "smp", "ns" },
 };
-
-static u8 *prefix_at(const s32 *entry)
-{
-	return (u8 *)entry + *entry;
-}
 
 /* All of what the switch reads and writes. */
 static void flush(const struct region *region)
@@ -35,10 +29,7 @@ static void flush(const struct region *region)
 static int sweep(const struct region *region, bool smp, u32 *ret_nr)
 {
 	struct smp_locks_result result;
-	int err = smp ? alternatives_smp_lock(region->locks, region->locks_end, region->text,
-					      region->text_end, SMP_UP_DS, &result)
-		      : alternatives_smp_unlock(region->locks, region->locks_end, region->text,
-						region->text_end, SMP_UP_DS, &result);
+	int err = region_locks_switch(region, smp, SMP_UP_DS, &result);
 
 	*ret_nr = result.nr_changed;
 	return err;
@@ -50,7 +41,7 @@ static int poke_each(const struct region *region, bool smp, u32 *ret_nr)
 	int err = 0;
 
 	for (const s32 *entry = region->locks; entry < region->locks_end && !err; entry++)
-		err = text_poke(prefix_at(entry), &to, 1);
+		err = text_poke((u8 *)entry + *entry, &to, 1);
 	*ret_nr = err ? 0 : (u32)(region->locks_end - region->locks);
 	return err;
 }
@@ -110,10 +101,8 @@ static bool is_form(const struct region *region, u8 byte)
 {
 	struct one_run one = { .region = region };
 
-	for (const s32 *entry = region->locks; entry < region->locks_end; entry++)
-		if (*prefix_at(entry) != byte)
-			return false;
-	return !machine_probe(run_region, &one, NULL) && one.counter == region->nr_ops;
+	return region_locks_are(region, byte) && !machine_probe(run_region, &one, NULL) &&
+	       one.counter == region->nr_ops;
 }
 
 /* In either form every site holds its byte, and the code counts once a site. */
@@ -140,15 +129,4 @@ int switch_time_sample(struct bench_run *run, u64 *values)
 	int err = timed_switch(run, false, &values[SWITCH_UP]);
 
 	return err ? err : timed_switch(run, true, &values[SWITCH_SMP]);
-}
-
-void switch_time_teardown(struct bench_run *run)
-{
-	struct region *region = run->priv;
-
-	if (!region)
-		return;
-	if (region->text)
-		region_free(region);
-	machine_free(region, sizeof(*region));
 }

@@ -23,9 +23,9 @@ struct switch_time {
 #define SWITCH_TIME_NR_SERIES 2
 extern const struct series switch_time_series[SWITCH_TIME_NR_SERIES];
 
+/* run->priv is a struct region: its tear-down is region_run_teardown(). */
 int switch_time_setup(struct bench_run *run);
 int switch_time_check(struct bench_run *run);
 int switch_time_sample(struct bench_run *run, u64 *values);
-void switch_time_teardown(struct bench_run *run);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "toggle.h"
 
+#include "hash.h"
 #include "format.h"
 #include "machine.h"
 #include "mem.h"
@@ -100,24 +101,10 @@ bool toggle_bytes_right(const struct toggler *t)
 
 /* ---- What holds after each batch ---- */
 
-/* FNV-1a in steps of eight bytes, which is as good here and the bytes are many. */
-static u64 hash_bytes(u64 hash, const u8 *p, size_t bytes)
-{
-	for (; bytes >= sizeof(u64); bytes -= sizeof(u64), p += sizeof(u64)) {
-		u64 word;
-
-		memcpy(&word, p, sizeof(word));
-		hash = (hash ^ word) * 0x100000001b3;
-	}
-	for (; bytes; bytes--, p++)
-		hash = (hash ^ *p) * 0x100000001b3;
-	return hash;
-}
-
 static u64 hash_between_sites(const struct site_region *sites)
 {
 	const u8 *p = sites->region.pages, *end = p + sites->region.text_bytes;
-	u64 hash = 0xcbf29ce484222325;
+	u64 hash = HASH_START;
 
 	for (u32 i = 0; i < sites->nr_sites; i++) {
 		const struct site *site = &sites->sites[i];
