@@ -91,13 +91,6 @@ static u64 run_lfence(u32 nr)
 	return ticks_of(nr, lfence);
 }
 
-#define CPUID_7_EDX_SERIALIZE (1u << 14)
-
-static bool has_serialize(void)
-{
-	return cpuid(0, 0).eax >= 7 && cpuid(7, 0).edx & CPUID_7_EDX_SERIALIZE;
-}
-
 static u64 empty_ticks(void)
 {
 	u64 ticks[NR_EMPTY_RUNS], scratch[NR_EMPTY_RUNS];

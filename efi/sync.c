@@ -22,8 +22,6 @@
  */
 #define EAGER_LOOKS 2000
 
-#define CPUID_7_EDX_SERIALIZE (1u << 14)
-
 static struct {
 	u32 sequence;
 } request __attribute__((aligned(FALSE_SHARING_BYTES)));
@@ -32,11 +30,6 @@ static enum sync_core in_force __attribute__((aligned(FALSE_SHARING_BYTES)));
 
 /* Called by vectors.S. */
 void sync_interrupt(void);
-
-static bool has_serialize(void)
-{
-	return cpuid(0, 0).eax >= 7 && cpuid(7, 0).edx & CPUID_7_EDX_SERIALIZE;
-}
 
 int machine_sync_core_select(enum sync_core how)
 {

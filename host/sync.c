@@ -19,7 +19,6 @@
 #include "x86.h"
 
 #define SYNC_TIMEOUT_NS NSEC_PER_SEC
-#define CPUID_7_EDX_SERIALIZE (1u << 14)
 
 static bool available;
 static bool covers_caller;
@@ -50,11 +49,6 @@ void sync_setup(void)
 		    !membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE);
 	covers_caller = kernel_serialises_caller();
 	machine_sync_core_select(SYNC_CORE_AUTO);
-}
-
-static bool has_serialize(void)
-{
-	return cpuid(0, 0).eax >= 7 && cpuid(7, 0).edx & CPUID_7_EDX_SERIALIZE;
 }
 
 int machine_sync_core_select(enum sync_core how)

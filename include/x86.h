@@ -120,7 +120,13 @@ static force_inline void iret_to_self(void)
 	__asm__ volatile(IRET_TO_SELF : "=&r"(tmp) : : "cc", "memory");
 }
 
-/* SERIALIZE, as bytes: assemblers before 2020 do not know it. Needs CPUID.7.0:EDX[14]. */
+/* has_serialize() - CPUID.7.0:EDX[14]; an exit to the hypervisor where there is one */
+static inline bool has_serialize(void)
+{
+	return cpuid(0, 0).eax >= 7 && cpuid(7, 0).edx & 1u << 14;
+}
+
+/* SERIALIZE, as bytes: assemblers before 2020 do not know it. Needs has_serialize(). */
 #define SERIALIZE_BYTES ".byte 0x0f, 0x01, 0xe8"
 
 static force_inline void serialize(void)
