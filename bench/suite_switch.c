@@ -33,6 +33,7 @@ struct switched {
 	u64 smp_hash; /* of its text, as it was built */
 	u64 round;
 	u32 nr_cpus;
+	bool left_behind; /* a CPU did not end, and may still run the region */
 	struct counter_cpu cpu[MAX_CPUS];
 	u64 counter __attribute__((aligned(FALSE_SHARING_BYTES)));
 };
@@ -82,7 +83,7 @@ static void switched_teardown(struct bench_run *run)
 {
 	struct switched *s = run->priv;
 
-	if (!s)
+	if (!s || s->left_behind)
 		return;
 	if (s->region.text)
 		region_free(&s->region);
@@ -137,6 +138,7 @@ static int wait_for_all(struct bench_run *run, struct switched *s)
 	for (u32 cpu = 1; cpu < s->nr_cpus; cpu++) {
 		int one = machine_cpu_wait(cpu, 2 * DEADLINE_NS, NULL);
 
+		s->left_behind = s->left_behind || one == -ERR_TIMEOUT;
 		/* -ERR_INVAL: it was never started. */
 		if (one && one != -ERR_INVAL)
 			err = bench_fail(run, one, "cpu %u did not end well", cpu);
