@@ -3,9 +3,9 @@
  * How long does it take to apply a table of alternatives, and how much of that is relocation, and
  * how much filling up with NOPs?
  *
- * The code is NR_SITES times NOP7, and each replacement adds to RAX, or, where it has to be
- * relocated, loads the address of the code's end, which comes out right only if it was. A sample
- * applies the whole table; what stands there already is written again.
+ * The code is NR_SITES times NOP7, and each replacement adds 1 to RAX; where it has to be
+ * relocated, from a word in memory, which every site must find. A sample applies the whole table;
+ * what stands there already is written again.
  */
 #include "bench.h"
 #include "apply_alternatives.h"
@@ -27,16 +27,17 @@ static const struct series alternatives_series[] = { { "apply", "ns" } };
 struct alt_subject {
 	u8 bytes[SITE_BYTES];
 	u8 len;
-	bool to_end; /* its last four bytes are a displacement to the end of the code */
+	bool reads_one; /* its last four bytes are the displacement of tables->one */
 	u16 flags; /* of the entry, whose feature every CPU has */
 };
 
 static const struct alt_subject same_length = { { 0x48, 0x8D, 0x80, 0x01 }, 7, false, 0 };
 static const struct alt_subject filled_up = { { 0x48, 0x8D, 0x40, 0x01 }, 4, false, 0 };
-static const struct alt_subject relocated = { { 0x48, 0x8D, 0x05 }, 7, true, 0 };
+static const struct alt_subject relocated = { { 0x48, 0x03, 0x05 }, 7, true, 0 };
 static const struct alt_subject kept = { { 0x48, 0x8D, 0x40, 0x01 }, 4, false, ALT_FLAG_NOT };
 
 struct tables {
+	u64 one;
 	struct alt_instr entries[NR_SITES];
 	u8 replacements[NR_SITES][SITE_BYTES];
 };
@@ -74,10 +75,10 @@ static void fill_entry(struct alt_bench *alt, const struct alt_subject *subject,
 	struct alt_instr *entry = &alt->tables->entries[i];
 	u8 *replacement = alt->tables->replacements[i];
 	u8 *site = alt->first + i * SITE_BYTES;
-	s32 disp = (s32)(alt->region.text_end - (replacement + subject->len));
+	s32 disp = (s32)((u8 *)&alt->tables->one - (replacement + subject->len));
 
 	memcpy(replacement, subject->bytes, SITE_BYTES);
-	if (subject->to_end)
+	if (subject->reads_one)
 		memcpy(replacement + subject->len - sizeof(disp), &disp, sizeof(disp));
 	entry->instr_offset = (s32)(site - (u8 *)&entry->instr_offset);
 	entry->repl_offset = (s32)(replacement - (u8 *)&entry->repl_offset);
@@ -103,6 +104,7 @@ static int alternatives_setup(struct bench_run *run)
 		return bench_fail(run, -ERR_NOMEM, "%s", region_why());
 	if (text_register(alt->region.text, alt->region.text_end - alt->region.text, NULL))
 		return bench_fail(run, -ERR_CORRUPT, "the region is no code");
+	alt->tables->one = 1;
 	for (u32 i = 0; i < NR_SITES; i++)
 		fill_entry(alt, run->bench->param, i);
 	return 0;
@@ -149,19 +151,13 @@ static void run_code(void *arg)
 	once->rax = once->code();
 }
 
-static u64 expected(const struct alt_bench *alt, const struct alt_subject *subject)
-{
-	if (subject->flags & ALT_FLAG_NOT)
-		return 0;
-	return subject->to_end ? (u64)alt->region.text_end : NR_SITES;
-}
-
 /* Before it is applied the code does nothing, and after that what its sites became. */
 static int alternatives_check(struct bench_run *run)
 {
 	const struct alt_bench *alt = run->priv;
 	struct code_run once = { .code = (u64(*)(void))alt->region.text };
-	u64 want = expected(alt, run->bench->param), ns;
+	const struct alt_subject *subject = run->bench->param;
+	u64 want = subject->flags & ALT_FLAG_NOT ? 0 : NR_SITES, ns;
 	int err;
 
 	if (machine_probe(run_code, &once, NULL) || once.rax)
