@@ -1,14 +1,13 @@
 -- SPDX-License-Identifier: MIT
 --
--- Two runs side by side. Table p: the runs a and b. One line a figure that both have measured:
+-- The runs A and B of this database side by side. One line a figure that both have measured:
 -- medians, each with its distribution-free 95% interval (two order statistics, by the normal
 -- approximation of the binomial), the ratio, and what can be said.
 
 CREATE TEMP TABLE bounds AS
 WITH side AS (SELECT run, row, value,
 		row_number() OVER (PARTITION BY run, row ORDER BY value) AS rank,
-		count(*) OVER (PARTITION BY run, row) AS nr
-		FROM samples WHERE run IN (SELECT a FROM p UNION SELECT b FROM p))
+		count(*) OVER (PARTITION BY run, row) AS nr FROM samples)
 SELECT run, row, max(nr) AS nr,
 	max(CASE WHEN rank = max(1, CAST(floor(nr / 2.0 - 0.98 * sqrt(nr)) AS INTEGER)) THEN value END) AS low,
 	max(CASE WHEN rank = min(nr, CAST(ceil(1 + nr / 2.0 + 0.98 * sqrt(nr)) AS INTEGER)) THEN value END) AS high
@@ -18,8 +17,8 @@ CREATE TEMP VIEW one AS SELECT r.*, bounds.nr, bounds.low, bounds.high
 	FROM results AS r LEFT JOIN bounds USING (run, row) WHERE r.status = 'ok';
 
 CREATE TEMP TABLE compared AS
-SELECT a.suite, a.bench, a.variant, a.sites, a.cpus, b.cpus AS cpus_b, a.unit, a.row,
-	a.p50 AS a, a.low AS a_low, a.high AS a_high, b.p50 AS b, b.low AS b_low, b.high AS b_high,
+SELECT a.suite, a.bench, a.variant, a.sites, a.unit, a.row,
+	a.p50 AS a, b.p50 AS b,
 	CASE
 	WHEN a.unit <> b.unit THEN 'not comparable: ' || a.unit || ' and ' || b.unit
 	WHEN a.env <> b.env AND 'tcg' IN (a.env, b.env) THEN 'not comparable: one is emulated'
@@ -29,20 +28,18 @@ SELECT a.suite, a.bench, a.variant, a.sites, a.cpus, b.cpus AS cpus_b, a.unit, a
 	WHEN b.high < a.low THEN 'faster'
 	WHEN b.low > a.high THEN 'slower'
 	ELSE 'no evidence' END AS verdict
-FROM one AS a JOIN one AS b USING (suite, bench, variant, sites), p
-WHERE a.run = p.a AND b.run = p.b AND a.variant <> 'overhead';
+FROM one AS a JOIN one AS b USING (suite, bench, variant, sites)
+WHERE a.run = 'A' AND b.run = 'B' AND a.variant <> 'overhead';
 
 SELECT printf('%-40s %12s %12s %7s  %s', 'median, and what B is', 'A', 'B', 'B/A', 'unit');
 SELECT printf('%-40s %12d %12d %7s  %-11s %s',
 	suite || '/' || bench || ' ' || variant || CASE sites WHEN 0 THEN '' ELSE ' ' || sites END, a, b,
 	CASE WHEN a = 0 OR verdict LIKE 'not %' THEN '' ELSE printf('%.3f', 1.0 * b / a) END, unit,
 	verdict) FROM compared WHERE unit <> 'count' ORDER BY row;
-SELECT 'only in A: ' || suite || '/' || bench || ' ' || variant || ' sites=' || sites FROM one, p
-	WHERE run = p.a AND NOT EXISTS (SELECT 1 FROM one AS o WHERE o.run = p.b AND
-	o.suite = one.suite AND o.bench = one.bench AND o.variant = one.variant AND o.sites = one.sites);
-SELECT 'only in B: ' || suite || '/' || bench || ' ' || variant || ' sites=' || sites FROM one, p
-	WHERE run = p.b AND NOT EXISTS (SELECT 1 FROM one AS o WHERE o.run = p.a AND
-	o.suite = one.suite AND o.bench = one.bench AND o.variant = one.variant AND o.sites = one.sites);
+SELECT 'only in ' || run || ': ' || suite || '/' || bench || ' ' || variant || ' sites=' || sites
+	FROM one WHERE NOT EXISTS (SELECT 1 FROM one AS o WHERE o.run <> one.run AND
+	o.suite = one.suite AND o.bench = one.bench AND o.variant = one.variant AND o.sites = one.sites)
+	ORDER BY run, row;
 SELECT printf('%d faster, %d slower, %d without evidence, %d not comparable',
 	total(verdict = 'faster'), total(verdict = 'slower'), total(verdict LIKE 'no evidence%'),
 	total(verdict LIKE 'not %')) FROM compared WHERE unit <> 'count';
