@@ -37,7 +37,7 @@ GNU_EFI_INC = /usr/include/efi
 GNU_EFI_LIB = $(dir $(firstword $(wildcard $(addsuffix /crt0-efi-x86_64.o, \
 	/usr/lib /usr/lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu/gnuefi /usr/lib64/gnuefi))))
 
-CORE = alternative alternative_boot alternative_site alternative_table cpu_feature \
+CORE = alternative alternative_boot alternative_site alternative_table cpu_feature cpu_hotplug \
 	image_patching insn insn_form insn_nop int3 module nops page_alloc relocate selftest \
 	sites smp_alt_modules smp_alt_nodes smp_altinstr smp_locks smp_text_poke static_call \
 	static_key stop_machine text_map text_poke text_poke_queue tracer

@@ -265,9 +265,13 @@ void smpoke_early_options(const struct smpoke_args *args)
 	char error[ERROR_BYTES];
 
 	name_suites(run);
-	if (!options_parse(&run->options, args, run->suite_names, error, sizeof(error)) &&
-	    run->options.noreplace_smp)
-		image_noreplace_smp();
+	if (options_parse(&run->options, args, run->suite_names, error, sizeof(error)))
+		return;
+	image_choose((struct image_policy){
+		.noreplace_smp = run->options.noreplace_smp,
+		.two_way = run->options.smp_alt_two_way,
+		.smp_alt_boot = run->options.smp_alt_boot,
+	});
 }
 
 int smpoke_main(const struct smpoke_args *args, enum machine_then *ret_then)

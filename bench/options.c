@@ -230,6 +230,20 @@ static int set_noreplace_smp(struct parse *parse, const char *value)
 	return 0;
 }
 
+static int set_two_way(struct parse *parse, const char *value)
+{
+	(void)value;
+	parse->options->smp_alt_two_way = true;
+	return 0;
+}
+
+static int set_smp_alt_boot(struct parse *parse, const char *value)
+{
+	(void)value;
+	parse->options->smp_alt_boot = true;
+	return 0;
+}
+
 static int set_then(struct parse *parse, const char *value)
 {
 	static const char *const names[] = {
@@ -261,6 +275,8 @@ static const struct option_row option_rows[] = {
 	{ "--out", "the name of a folder", set_out },
 	{ "--serialize", SERIALIZE_NAMES, set_serialize },
 	{ "--noreplace-smp", NULL, set_noreplace_smp },
+	{ "--smp-alt-boot", NULL, set_smp_alt_boot },
+	{ "--smp-alt-two-way", NULL, set_two_way },
 	{ "--then", "poweroff, reboot or exit", set_then },
 };
 

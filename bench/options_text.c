@@ -18,6 +18,8 @@ const char options_help[] =
 	"  --out DIR               where to make the run's folder. Default: results\n"
 	"  --serialize NAME        in a sync: auto, serialize, iret, mov-cr2, cpuid\n"
 	"  --noreplace-smp         its own LOCK prefixes stay, also on one CPU\n"
+	"  --smp-alt-two-way       they go and come with the second CPU (suite hotplug)\n"
+	"  --smp-alt-boot          as above, but decided at boot, for good\n"
 	"  --then WHAT             poweroff, reboot or exit when done\n"
 	"  --list --help --version\n"
 	"\n"
@@ -91,6 +93,10 @@ size_t options_describe(const struct options *options, const char *const *suite_
 			      sync_core_name(options->serialize));
 	if (options->noreplace_smp)
 		len += format(buf + len, size - len, " --noreplace-smp");
+	if (options->smp_alt_boot)
+		len += format(buf + len, size - len, " --smp-alt-boot");
+	if (options->smp_alt_two_way)
+		len += format(buf + len, size - len, " --smp-alt-two-way");
 	len += format(buf + len, size - len, " --then %s", then_names[options->then]);
 	return len;
 }

@@ -66,12 +66,16 @@ void patched_log(struct results *log)
 	while (image_next_site(&place))
 		log_site(log, &place);
 	if (p->started_up)
-		screen_note(log, "%u LOCK prefixes to 3e until other CPUs start",
-			    p->to_up.nr_changed);
+		screen_note(
+			log,
+			"%u LOCK prefixes to 3e, %u sequences to UP form, until other CPUs start",
+			p->to_up.nr_changed, p->nr_sequences_to_up);
 	if (!p->is_up && p->started_up)
-		screen_note(log, "%u LOCK prefixes back to f0", p->to_smp.nr_changed);
+		screen_note(log, "%u LOCK prefixes back to f0, %u sequences to SMP form",
+			    p->to_smp.nr_changed, p->nr_sequences_to_smp);
 	if (p->freed)
-		screen_note(log, "their table is freed: %lu bytes", (u64)(p->freed_end - p->freed));
+		screen_note(log, "their tables are freed: %lu bytes",
+			    (u64)(p->freed_end - p->freed));
 }
 
 static void write_number(struct results *results, const char *key, u64 value)
@@ -102,6 +106,8 @@ void patched_facts(struct results *results)
 	results_fact(results, "own_locks_now", p->is_up ? "up" : "smp");
 	write_number(results, "own_locks_to_up", p->to_up.nr_changed);
 	write_number(results, "own_locks_to_smp", p->to_smp.nr_changed);
+	write_number(results, "own_sequences_to_up", p->nr_sequences_to_up);
+	write_number(results, "own_sequences_to_smp", p->nr_sequences_to_smp);
 	write_number(results, "own_locks_to_up_ns", p->to_up_ns);
 	write_number(results, "own_locks_to_smp_ns", p->to_smp_ns);
 	write_number(results, "own_lock_table_freed_bytes", (u64)(p->freed_end - p->freed));

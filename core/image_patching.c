@@ -14,7 +14,7 @@
 #include "x86.h"
 
 static const struct image *image;
-static bool noreplace_smp;
+static struct image_policy chosen;
 static struct image_patched report;
 
 /* What every site held before, in the order of the table. */
@@ -80,8 +80,16 @@ static int add_node_pool(void)
 	if (!err)
 		err = page_alloc_add_pool("UP text", node_pool, node_pool + PAGE_BYTES);
 	if (!err && image->pages)
-		err = page_alloc_add_reserved("lock table", image->pages, image->pages_end);
+		err = page_alloc_add_reserved("SMP tables", image->pages, image->pages_end);
 	return err;
+}
+
+static struct smp_altinstr_table sequences(void)
+{
+	if (image->sequences == image->sequences_end)
+		return (struct smp_altinstr_table){ 0 };
+	return (struct smp_altinstr_table){ image->sequences, image->sequences_end, image->text,
+					    image->text_end };
 }
 
 /* Options can ask for one CPU or more; until others are started there is one. */
@@ -92,13 +100,16 @@ static int start_up(void)
 		.locks_end = image->locks_end,
 		.text = image->text,
 		.text_end = image->text_end,
+		.instrs = sequences(),
 		.pages = image->pages,
 		.pages_end = image->pages_end,
 	};
 	const struct smp_alt_policy policy = {
 		.up_form = SMP_UP_DS,
 		.max_cpus = 1,
-		.noreplace_smp = noreplace_smp,
+		.noreplace_smp = chosen.noreplace_smp,
+		.two_way = chosen.two_way || chosen.smp_alt_boot,
+		.smp_alt_boot = chosen.smp_alt_boot,
 	};
 	int err = add_node_pool();
 
@@ -116,7 +127,7 @@ static void note_form(void)
 }
 
 /* Only once the map of pages is drawn; under text_mutex. Nothing is freed while it is needed. */
-static int free_lock_table(void)
+static int free_tables(void)
 {
 	int err = free_smp_locks();
 
@@ -137,7 +148,7 @@ static int init_late(void)
 	text_mutex_lock();
 	err = page_alloc_init_late();
 	if (!err)
-		err = free_lock_table();
+		err = free_tables();
 	text_mutex_unlock();
 	return err;
 }
@@ -150,6 +161,8 @@ static int decide_smp(void)
 	text_mutex_lock();
 	err = start_up();
 	report.to_up = alternatives_smp_state()->locks;
+	report.nr_sequences_to_up = alternatives_smp_state()->instrs.nr_changed;
+	report.two_way = chosen.two_way && !chosen.smp_alt_boot && !chosen.noreplace_smp;
 	note_form();
 	text_mutex_unlock();
 	report.started_up = report.is_up;
@@ -167,10 +180,11 @@ int image_enable_smp(void)
 	text_mutex_lock();
 	err = alternatives_enable_smp();
 	report.to_smp = alternatives_smp_state()->locks;
+	report.nr_sequences_to_smp = alternatives_smp_state()->instrs.nr_changed;
 	note_form();
 	report.to_smp_ns = machine_ns(rdtsc() - begin);
 	if (!err)
-		err = free_lock_table();
+		err = free_tables();
 	text_mutex_unlock();
 	return err;
 }
@@ -237,14 +251,14 @@ const char *image_patch(const struct image *own)
 	else
 		report.why_not = apply();
 	if (!report.why_not && init_late())
-		report.why_not = "its lock table cannot be freed";
+		report.why_not = "its SMP tables cannot be freed";
 	report.done = !report.why_not;
 	return report.why_not;
 }
 
-void image_noreplace_smp(void)
+void image_choose(struct image_policy policy)
 {
-	noreplace_smp = true;
+	chosen = policy;
 }
 
 void image_not_patched(const char *why)

@@ -8,6 +8,7 @@
 #include "fault.h"
 #include "machine_text.h"
 #include "mem.h"
+#include "spinlock.h"
 #include "text_patching.h"
 #include "x86.h"
 
@@ -34,8 +35,7 @@ void module_mutex_lock(void)
 	 * A-modules: pairs with R-modules. Without it the list could be seen half changed by the
 	 * last owner. Interrupts stay on: who waits here is stopped by the owner's stop_machine().
 	 */
-	while (!atomic_try_cmpxchg(&module_mutex_owner, 0, me))
-		cpu_relax();
+	spin_lock(&module_mutex_owner, me);
 }
 
 void module_mutex_unlock(void)

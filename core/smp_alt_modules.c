@@ -290,7 +290,7 @@ static void free_tables_at_boot(void)
 /* Before the first byte changes: may it, and can it? */
 static int prepare_up(void)
 {
-	return machine_nr_cpus() > 1 ? -ERR_BUSY : save_instrs();
+	return machine_nr_cpus_online() > 1 ? -ERR_BUSY : save_instrs();
 }
 
 static void forget_image(void)
@@ -413,7 +413,7 @@ int alternatives_enable_smp(void)
 		return -ERR_UNSUPPORTED;
 	if (!state.uniproc_patched)
 		return 0;
-	if (machine_nr_cpus() > 1)
+	if (machine_nr_cpus_online() > 1)
 		return -ERR_BUSY;
 	err = change_to(true);
 	if (err)
@@ -433,7 +433,7 @@ int alternatives_smp_switch(bool smp)
 		return -ERR_UNSUPPORTED;
 	if (!can_switch())
 		return 0;
-	if (machine_nr_cpus() > 1 && (state.uniproc_patched || !smp))
+	if (machine_nr_cpus_online() > 1 && (state.uniproc_patched || !smp))
 		return -ERR_BUSY;
 	if (smp == !state.uniproc_patched && !fault(SWITCH_ANYWAY)) {
 		state.nr_changes_saved++;

@@ -35,7 +35,7 @@ static bool overrun; /* a rendezvous that may still be going on was given up: ne
 static struct {
 	u32 word; /* state << 16 | answers that it still lacks */
 	u32 cpu; /* that runs fn */
-	u32 nr_cpus;
+	u32 nr_cpus; /* that are to come */
 	cpu_fn fn;
 	void *arg;
 	u64 timeout_ticks;
@@ -215,7 +215,7 @@ static int check_caller(u32 cpu)
 	if (machine_this_cpu() || !text_mutex_held() || machine_irqs_off() || stop_held() ||
 	    smp_text_poke_in_trap())
 		return -ERR_PERM;
-	return cpu < machine_nr_cpus() ? 0 : -ERR_INVAL;
+	return machine_cpu_is_online(cpu) ? 0 : -ERR_INVAL;
 }
 
 /* A CPU that is lost to the machine may still be running anything, and nothing reaches it. */
@@ -237,14 +237,26 @@ static void set_up(u32 cpu, cpu_fn fn, void *arg, u64 timeout_ns)
 	stop.fn = fn;
 	stop.arg = arg;
 	stop.timeout_ticks = machine_ticks(timeout_ns);
-	stop.nr_cpus = machine_nr_cpus();
+	stop.nr_cpus = machine_nr_cpus_online();
 	stop.word = word_of(STOP_PREPARE, stop.nr_cpus);
+}
+
+/*
+ * The next CPU behind @cpu that is in; machine_nr_cpus() when there is none. A CPU that is out runs
+ * nothing that the procedure could meet, and nobody gets in or out under text_mutex.
+ */
+static u32 next_cpu(u32 cpu)
+{
+	do
+		cpu++;
+	while (cpu < machine_nr_cpus() && !machine_cpu_is_online(cpu));
+	return cpu;
 }
 
 /* Who cannot be called does not come, and the deadline says so like of any other. */
 static void call_the_others(void)
 {
-	for (u32 cpu = 1; cpu < stop.nr_cpus; cpu++) {
+	for (u32 cpu = next_cpu(0); cpu < machine_nr_cpus(); cpu = next_cpu(cpu)) {
 		stoppers[cpu].answered = STOP_NONE;
 		/* R-call: all of stop is there before the CPU is called. Pairs with A-call. */
 		store_release(&stoppers[cpu].call, CALL_SENT);
@@ -282,7 +294,7 @@ static void send_all_away(struct stop_report *ret)
 {
 	u64 deadline = rdtsc() + stop.timeout_ticks;
 
-	for (u32 cpu = 1; cpu < stop.nr_cpus; cpu++) {
+	for (u32 cpu = next_cpu(0); cpu < machine_nr_cpus(); cpu = next_cpu(cpu)) {
 		if (!send_away(cpu, deadline)) {
 			overrun = true;
 			note_missing(ret, cpu);
@@ -293,7 +305,7 @@ static void send_all_away(struct stop_report *ret)
 /* Everybody has left, so what each says it answered stands. */
 static void name_the_missing(struct stop_report *ret)
 {
-	for (u32 cpu = 0; cpu < stop.nr_cpus; cpu++)
+	for (u32 cpu = 0; cpu < machine_nr_cpus(); cpu = next_cpu(cpu))
 		if (stoppers[cpu].answered < ret->state)
 			note_missing(ret, cpu);
 }

@@ -8,6 +8,7 @@
 #include "machine.h"
 #include "machine_text.h"
 #include "mem.h"
+#include "spinlock.h"
 #include "text_map.h"
 #include "x86.h"
 
@@ -26,8 +27,7 @@ void text_mutex_lock(void)
 	 * last owner. Interrupts stay on while spinning: the owner's sync must be answered, or it
 	 * never ends.
 	 */
-	while (!atomic_try_cmpxchg(&text_mutex_owner, 0, me))
-		cpu_relax();
+	spin_lock(&text_mutex_owner, me);
 }
 
 void text_mutex_unlock(void)
@@ -150,7 +150,7 @@ int text_poke_early(void *addr, const void *src, size_t len)
 {
 	if (text_mutex_held())
 		return text_poke(addr, src, len);
-	return machine_nr_cpus() == 1 ? text_poke_kgdb(addr, src, len) : -ERR_PERM;
+	return machine_nr_cpus_online() == 1 ? text_poke_kgdb(addr, src, len) : -ERR_PERM;
 }
 
 static int checked_write(const struct write *w, bool core_ok)

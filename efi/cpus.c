@@ -3,15 +3,18 @@
 
 #include "apic.h"
 #include "atomic.h"
+#include "fault.h"
 #include "machine.h"
 #include "x86.h"
 
 #define STACK_FAULT_VECTOR 12
+#define MOVE_TIMEOUT_NS (5 * NSEC_PER_SEC)
 
 struct percpu boot_percpu = { .self = &boot_percpu };
 
 static struct percpu *cpus[MAX_CPUS] = { &boot_percpu };
 static u32 nr_cpus = 1;
+static u32 nr_offline;
 
 bool cpus_add(struct percpu *pc)
 {
@@ -26,6 +29,7 @@ bool cpus_add(struct percpu *pc)
 void cpus_forget(void)
 {
 	nr_cpus = 1;
+	nr_offline = 0;
 }
 
 struct percpu *percpu_of(u32 cpu)
@@ -49,6 +53,16 @@ noinstr u32 machine_this_cpu(void)
 bool machine_cpu_lost(u32 cpu)
 {
 	return cpu < nr_cpus && load_relaxed(&cpus[cpu]->lost);
+}
+
+bool machine_cpu_is_online(u32 cpu)
+{
+	return cpu < nr_cpus && !load_relaxed(&cpus[cpu]->offline);
+}
+
+u32 machine_nr_cpus_online(void)
+{
+	return nr_cpus - load_relaxed(&nr_offline);
 }
 
 void cpus_guard_stack(struct percpu *pc)
@@ -89,6 +103,29 @@ static void run_request(struct percpu *pc, u32 number)
 	store_release(&pc->done, number);
 }
 
+/*
+ * Interrupts are off, so nothing but an NMI that nobody of ours sends can happen here. What was
+ * unmapped or patched meanwhile, this CPU was not told of: it drops and serialises all by itself.
+ */
+static noinstr void wait_outside(struct percpu *pc)
+{
+	/*
+	 * R-outside: interrupts are off and no text of ours is run. Pairs with A-outside. Without
+	 * it this CPU would be left out of a sync while it could still run what is patched.
+	 */
+	store_release(&pc->out, true);
+	/* A-out, A-leave: what was written meanwhile is there before this CPU goes on. */
+	while (load_acquire(&pc->leave) && !load_acquire(&pc->stop))
+		cpu_relax();
+	if (!fault(ONLINE_WITHOUT_SYNC)) {
+		write_cr3(read_cr3());
+		iret_to_self();
+		pc->nr_syncs++;
+	}
+	/* R-outside: it has serialised. Pairs with A-outside. */
+	store_release(&pc->out, false);
+}
+
 void cpus_loop(struct percpu *pc)
 {
 	u32 number;
@@ -98,6 +135,11 @@ void cpus_loop(struct percpu *pc)
 		/* A-leave: pairs with R-leave. */
 		if (load_acquire(&pc->stop))
 			break;
+		/* A-out: pairs with R-out. */
+		if (load_acquire(&pc->leave)) {
+			wait_outside(pc);
+			continue;
+		}
 		/* A-work: pairs with R-work; fn and arg belong to this number. */
 		number = load_acquire(&pc->request);
 		if (number == pc->done) {
@@ -123,7 +165,7 @@ int machine_cpu_start(u32 cpu, cpu_fn fn, void *arg)
 {
 	struct percpu *pc;
 
-	if (cpu == 0 || cpu >= nr_cpus || !fn)
+	if (cpu == 0 || !fn || !machine_cpu_is_online(cpu))
 		return -ERR_INVAL;
 	pc = cpus[cpu];
 	if (load_relaxed(&pc->lost))
@@ -180,6 +222,64 @@ bool machine_cpu_busy(u32 cpu)
 	pc = cpus[cpu];
 	/* A-done, A-park: as in machine_cpu_wait(). */
 	return load_acquire(&pc->done) != pc->request && load_acquire(&pc->state) != AP_PARKED;
+}
+
+static void note_offline(struct percpu *pc, bool offline)
+{
+	store_relaxed(&nr_offline, nr_offline + offline - pc->offline);
+	store_relaxed(&pc->offline, offline);
+}
+
+/* Tell a CPU to go or to come. Return: 0, or -ERR_TIMEOUT: it is lost. */
+static int move(struct percpu *pc, bool out)
+{
+	u64 deadline = rdtsc() + machine_ticks(MOVE_TIMEOUT_NS);
+
+	/*
+	 * R-out: whatever was written while the CPU was out comes first. Pairs with A-out. Without
+	 * it the CPU could serialise, and then fetch text as it was before.
+	 */
+	store_release(&pc->leave, out);
+	if (out)
+		apic_send(pc->apic_id, VECTOR_WAKE);
+	/* A-outside: pairs with R-outside. */
+	while (load_acquire(&pc->out) != out) {
+		if ((s64)(rdtsc() - deadline) > 0) {
+			/* It may come at any time, so it counts as in. */
+			store_relaxed(&pc->lost, true);
+			note_offline(pc, false);
+			return -ERR_TIMEOUT;
+		}
+		cpu_relax();
+	}
+	note_offline(pc, out);
+	return 0;
+}
+
+int machine_cpu_offline(u32 cpu)
+{
+	struct percpu *pc;
+
+	if (cpu == 0 || cpu >= nr_cpus)
+		return -ERR_INVAL;
+	pc = cpus[cpu];
+	if (load_relaxed(&pc->lost))
+		return -ERR_TIMEOUT;
+	if (load_acquire(&pc->done) != pc->request) /* A-done */
+		return -ERR_BUSY;
+	return pc->offline ? 0 : move(pc, true);
+}
+
+int machine_cpu_online(u32 cpu)
+{
+	struct percpu *pc;
+
+	if (cpu == 0 || cpu >= nr_cpus)
+		return -ERR_INVAL;
+	pc = cpus[cpu];
+	if (load_relaxed(&pc->lost))
+		return -ERR_TIMEOUT;
+	return pc->offline ? move(pc, false) : 0;
 }
 
 u64 machine_irq_save(void)

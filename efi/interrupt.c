@@ -60,7 +60,7 @@ int machine_interrupt(u32 cpu, enum machine_interrupt kind)
 {
 	struct percpu *pc;
 
-	if (cpu == machine_this_cpu() || cpu >= machine_nr_cpus() || machine_cpu_lost(cpu))
+	if (cpu == machine_this_cpu() || !machine_cpu_is_online(cpu) || machine_cpu_lost(cpu))
 		return -ERR_INVAL;
 	pc = percpu_of(cpu);
 	if (kind == MACHINE_INTERRUPT_FIXED)

@@ -388,7 +388,7 @@ int paging_protect(const void *start, size_t nr_pages, enum page_rights rights)
 
 int paging_access(void *begin, size_t bytes, bool accessible)
 {
-	if (!accessible && machine_nr_cpus() > 1)
+	if (!accessible && machine_nr_cpus_online() > 1)
 		return -ERR_BUSY;
 	return paging_protect(begin, bytes / PAGE_BYTES, accessible ? PAGE_DATA : PAGE_NONE);
 }

@@ -52,18 +52,24 @@ struct percpu {
 	struct cpu_state firmware_state;
 
 	bool lost; /* set once, by whoever waited for this CPU in vain */
+	bool offline; /* seen to wait outside; boot CPU only, under text_mutex */
 	bool given; /* has a procedure whose end nobody has waited for; boot CPU only */
 
 	u32 sync_ack __attribute__((aligned(FALSE_SHARING_BYTES)));
 	u64 nr_syncs; /* answered; on the line that the answer has to write anyway */
 
-	/* The mailbox: boot CPU writes request, fn and arg; this CPU writes done, result, state. */
+	/*
+	 * The mailbox: boot CPU writes request, stop, leave, fn and arg; this CPU writes done,
+	 * result, state, out.
+	 */
 	u32 request __attribute__((aligned(FALSE_SHARING_BYTES)));
 	bool stop;
+	bool leave; /* the CPU is to wait outside */
 	cpu_fn fn;
 	void *arg;
 	u32 done __attribute__((aligned(FALSE_SHARING_BYTES)));
 	u32 state; /* enum ap_state */
+	bool out; /* it waits outside */
 	int result;
 	struct machine_fault result_fault;
 } __attribute__((aligned(FALSE_SHARING_BYTES)));

@@ -113,9 +113,10 @@ static bool wait_for_answer(const struct percpu *pc, u32 sequence, u64 *deadline
 	return true;
 }
 
+/* Asked twice a round: nobody gets offline meanwhile, that takes text_mutex. */
 static bool is_target(const struct percpu *pc, u32 cpu, u32 self)
 {
-	return cpu != self && !load_relaxed(&pc->lost);
+	return cpu != self && !load_relaxed(&pc->lost) && !load_relaxed(&pc->offline);
 }
 
 static int wait_for_all(u32 self, u32 nr_cpus, u32 sequence, u32 *ret_cpu)

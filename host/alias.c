@@ -12,7 +12,7 @@
  * Arena and own text have one distance to their alias, so theirs lie as far apart as they do.
  * Without keys one mprotect() is for both, and for the empty space in between. That costs some
  * microseconds in each opening and closing, so it ends when CPUs are started: own text is final
- * then.
+ * then, unless it follows the number of CPUs (--smp-alt-two-way).
  *
  * The kernel starts a signal handler with every key but 0 denied, so the alias is closed in
  * handlers even when the interrupted code has it open; sigreturn brings the rights back.

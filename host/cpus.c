@@ -15,20 +15,29 @@
 #include <unistd.h>
 
 #include "atomic.h"
+#include "fault.h"
 #include "host.h"
+#include "image_patching.h"
 #include "x86.h"
 
 #define START_TIMEOUT_NS (2 * NSEC_PER_SEC)
 #define STOP_TIMEOUT_NS (1 * NSEC_PER_SEC)
+#define MOVE_TIMEOUT_NS (2 * NSEC_PER_SEC)
 /* Short procedures end within this; sleeping at once would add a wake-up to each of them. */
 #define WAIT_SPIN_NS (20 * NSEC_PER_USEC)
 
-/* Who moves it: the boot CPU to WORK, IDLE and QUIT, the thread itself to IDLE (once) and DONE. */
+/*
+ * Who moves it: the boot CPU to WORK, LEAVING, RETURNING and QUIT, and from DONE to IDLE; the
+ * thread itself to IDLE (from ABSENT and RETURNING), DONE and OUT.
+ */
 enum cpu_state {
 	CPU_ABSENT,
 	CPU_IDLE,
 	CPU_WORK,
 	CPU_DONE,
+	CPU_LEAVING,
+	CPU_OUT,
+	CPU_RETURNING,
 	CPU_QUIT,
 };
 
@@ -37,6 +46,7 @@ struct host_cpu {
 	u32 index;
 	u32 os_cpu;
 	bool lost;
+	bool offline; /* seen in OUT; boot CPU only, under text_mutex */
 	bool has_thread;
 	int result;
 	cpu_fn fn;
@@ -49,6 +59,7 @@ static struct host_cpu cpus[HOST_MAX_CPUS];
 static u32 nr_present = 1;
 static u32 nr_ours = 1;
 static u32 nr_threads = 1;
+static u32 nr_offline;
 
 /*
  * The kernel compares and sleeps in one step, so a wake-up between our look and the sleep counts.
@@ -105,28 +116,62 @@ static void publish(struct host_cpu *cpu, u32 state)
 	futex_wake(&cpu->state);
 }
 
-/* Waiting for work is the only wait without a deadline: it ends with QUIT or with the process. */
+/* Waiting for orders is the only wait without a deadline: it ends with QUIT or with the process. */
 static u32 next_order(struct host_cpu *cpu)
 {
 	u32 state;
 
 	/* A-state: pairs with R-state by the boot CPU; fn and arg come before it. */
-	while ((state = load_acquire(&cpu->state)) == CPU_IDLE || state == CPU_DONE)
+	while ((state = load_acquire(&cpu->state)) == CPU_IDLE || state == CPU_DONE ||
+	       state == CPU_OUT)
 		futex_wait(&cpu->state, state, NULL);
 	return state;
 }
 
 /* The boot CPU may have given up on us and said QUIT: that must not be overwritten. */
-static bool report_ready(struct host_cpu *cpu)
+static bool answer(struct host_cpu *cpu, u32 order, u32 state)
 {
-	u32 absent = CPU_ABSENT;
-
-	/* R-state: pairs with A-state; this thread's id is there before it is ready. */
-	if (!__atomic_compare_exchange_n(&cpu->state, &absent, CPU_IDLE, false, __ATOMIC_ACQ_REL,
+	/* R-state: pairs with A-state; what this thread did is there before it says so. */
+	if (!__atomic_compare_exchange_n(&cpu->state, &order, state, false, __ATOMIC_ACQ_REL,
 					 __ATOMIC_ACQUIRE))
 		return false;
 	futex_wake(&cpu->state);
 	return true;
+}
+
+static void do_work(struct host_cpu *cpu)
+{
+	cpu->result = machine_probe(cpu->fn, cpu->arg, &cpu->fault);
+	publish(cpu, CPU_DONE);
+}
+
+/* How the kernel comes back from a futex need not serialise. */
+static void come_back(struct host_cpu *cpu)
+{
+	if (!fault(ONLINE_WITHOUT_SYNC)) {
+		iret_to_self();
+		sync_returned(cpu->index);
+	}
+	answer(cpu, CPU_RETURNING, CPU_IDLE);
+}
+
+static void obey_orders(struct host_cpu *cpu)
+{
+	for (;;) {
+		switch (next_order(cpu)) {
+		case CPU_WORK:
+			do_work(cpu);
+			break;
+		case CPU_LEAVING:
+			answer(cpu, CPU_LEAVING, CPU_OUT);
+			break;
+		case CPU_RETURNING:
+			come_back(cpu);
+			break;
+		default:
+			return;
+		}
+	}
 }
 
 static void *cpu_thread(void *arg)
@@ -135,12 +180,8 @@ static void *cpu_thread(void *arg)
 
 	host_thread.cpu = cpu->index;
 	alias_restore(false);
-	if (!traps_setup_thread() && report_ready(cpu)) {
-		while (next_order(cpu) == CPU_WORK) {
-			cpu->result = machine_probe(cpu->fn, cpu->arg, &cpu->fault);
-			publish(cpu, CPU_DONE);
-		}
-	}
+	if (!traps_setup_thread() && answer(cpu, CPU_ABSENT, CPU_IDLE))
+		obey_orders(cpu);
 	traps_leave_thread();
 	return NULL;
 }
@@ -200,7 +241,7 @@ static int create_thread(struct host_cpu *cpu)
 static const char *start_one(struct host_cpu *cpu)
 {
 	cpu->state = CPU_ABSENT;
-	cpu->lost = false;
+	cpu->lost = cpu->offline = false;
 	if (create_thread(cpu))
 		return "the kernel refused a thread on one of the CPUs";
 	cpu->has_thread = true;
@@ -231,7 +272,8 @@ int machine_start_cpus(u32 nr_wanted, const char **ret_reason)
 		return -ERR_RANGE;
 	if (nr_threads > 1)
 		return -ERR_BUSY;
-	alias_drop_own();
+	if (!image_patched()->two_way)
+		alias_drop_own();
 	if (nr_present == 1)
 		*ret_reason = "this process may run on one CPU only (see taskset)";
 	else if (nr_wanted && nr_wanted < nr_present)
@@ -271,6 +313,7 @@ int machine_stop_cpus(void)
 		}
 	}
 	store_release(&nr_ours, 1);
+	store_relaxed(&nr_offline, 0);
 	return ret;
 }
 
@@ -278,7 +321,7 @@ int machine_cpu_start(u32 cpu, cpu_fn fn, void *arg)
 {
 	struct host_cpu *c;
 
-	if (!cpu || cpu >= nr_ours)
+	if (!cpu || !machine_cpu_is_online(cpu))
 		return -ERR_INVAL;
 	c = &cpus[cpu];
 	if (load_relaxed(&c->lost))
@@ -314,6 +357,66 @@ int machine_cpu_wait(u32 cpu, u64 timeout_ns, struct machine_fault *ret_fault)
 bool machine_cpu_busy(u32 cpu)
 {
 	return cpu < nr_ours && load_acquire(&cpus[cpu].state) == CPU_WORK;
+}
+
+static void note_offline(struct host_cpu *cpu, bool offline)
+{
+	store_relaxed(&nr_offline, nr_offline + offline - cpu->offline);
+	store_relaxed(&cpu->offline, offline);
+}
+
+/* Order a thread out or in. Return: 0, or -ERR_TIMEOUT: it is lost. */
+static int move(struct host_cpu *cpu, bool out)
+{
+	u32 order = out ? CPU_LEAVING : CPU_RETURNING;
+
+	publish(cpu, order);
+	if (!wait_while(cpu, order, deadline_after(MOVE_TIMEOUT_NS))) {
+		/* It may come at any time, so it counts as in. */
+		store_relaxed(&cpu->lost, true);
+		note_offline(cpu, false);
+		return -ERR_TIMEOUT;
+	}
+	if (out)
+		sync_left(cpu->index);
+	note_offline(cpu, out);
+	return 0;
+}
+
+int machine_cpu_offline(u32 cpu)
+{
+	struct host_cpu *c;
+
+	if (!cpu || cpu >= nr_ours)
+		return -ERR_INVAL;
+	c = &cpus[cpu];
+	if (load_relaxed(&c->lost))
+		return -ERR_TIMEOUT;
+	if (load_acquire(&c->state) == CPU_WORK)
+		return -ERR_BUSY;
+	return c->offline ? 0 : move(c, true);
+}
+
+int machine_cpu_online(u32 cpu)
+{
+	struct host_cpu *c;
+
+	if (!cpu || cpu >= nr_ours)
+		return -ERR_INVAL;
+	c = &cpus[cpu];
+	if (load_relaxed(&c->lost))
+		return -ERR_TIMEOUT;
+	return c->offline ? move(c, false) : 0;
+}
+
+bool machine_cpu_is_online(u32 cpu)
+{
+	return cpu < nr_ours && !load_relaxed(&cpus[cpu].offline);
+}
+
+u32 machine_nr_cpus_online(void)
+{
+	return machine_nr_cpus() - load_relaxed(&nr_offline);
 }
 
 u32 machine_nr_cpus_present(void)

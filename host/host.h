@@ -61,6 +61,8 @@ int interrupt_setup(const char **ret_reason);
 /* sync.c */
 void sync_setup(void);
 bool sync_available(void);
+void sync_left(u32 cpu); /* rounds no longer count for it */
+void sync_returned(u32 cpu); /* they do again, and it has serialised by itself */
 const char *sync_kind(void);
 
 /* clock.c */

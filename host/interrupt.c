@@ -59,7 +59,7 @@ interrupt_fn machine_interrupt_fn(void **ret_arg)
 
 int machine_interrupt(u32 cpu, enum machine_interrupt kind)
 {
-	if (cpu == machine_this_cpu() || cpu >= machine_nr_cpus() || machine_cpu_lost(cpu))
+	if (cpu == machine_this_cpu() || !machine_cpu_is_online(cpu) || machine_cpu_lost(cpu))
 		return -ERR_INVAL;
 	return cpus_signal(cpu, kind == MACHINE_INTERRUPT_NMI ? SIGNAL_NMI : SIGNAL_FIXED);
 }

@@ -23,6 +23,11 @@
 static bool available;
 static bool covers_caller;
 static u64 nr_rounds;
+/* By CPU: what is to be added to the rounds, or all there is to say while it is out. */
+static struct {
+	u64 count;
+	bool out;
+} answered[HOST_MAX_CPUS];
 static enum sync_core in_force = SYNC_CORE_IRET;
 
 static int membarrier(int command)
@@ -78,8 +83,21 @@ static void sync_core(void)
 
 u64 machine_syncs_answered(u32 cpu)
 {
-	(void)cpu;
-	return load_relaxed(&nr_rounds);
+	if (cpu >= HOST_MAX_CPUS)
+		return 0;
+	return answered[cpu].count + (answered[cpu].out ? 0 : load_relaxed(&nr_rounds));
+}
+
+void sync_left(u32 cpu)
+{
+	answered[cpu].count += nr_rounds;
+	answered[cpu].out = true;
+}
+
+void sync_returned(u32 cpu)
+{
+	answered[cpu].count += 1 - nr_rounds;
+	answered[cpu].out = false;
 }
 
 bool sync_available(void)

@@ -121,6 +121,31 @@ _Static_assert(sizeof(struct alt_instr) == 14, "the macros below write 14 bytes 
 	ALTERNATIVE_2(old, no, X86_FEATURE_ALWAYS, yes, feature)
 
 /**
+ * ALTERNATIVE_SMP() - 2006: @smp, whole instructions, which alternatives_up_apply() replaces by @up
+ * while one CPU runs, and alternatives_smp_apply() restores
+ *
+ * Leaves a struct smp_altinstr (smp_altinstr.h). @up is no longer than @smp. Nobody jumps into the
+ * site but to its start, and no LOCK_PREFIX in either: write "lock;". Labels: 781 to 785.
+ */
+#define ALTERNATIVE_SMP(smp, up)                                                                   \
+	"781:\n\t" smp "\n782:\n\t"                                                                \
+	".pushsection .smp_altinstructions, \"a\"\n\t"                                             \
+	".balign 4\n\t"                                                                            \
+	".long 781b - .\n\t"                                                                       \
+	".long 783f - .\n\t"                                                                       \
+	".long 785f - .\n\t"                                                                       \
+	".byte 782b - 781b\n\t"                                                                    \
+	".byte 784f - 783f\n\t"                                                                    \
+	".word 0\n\t"                                                                              \
+	".popsection\n\t"                                                                          \
+	".pushsection .smp_altinstr_replacement, \"a\"\n"                                          \
+	"783:\n\t" up "\n784:\n\t"                                                                 \
+	".popsection\n\t"                                                                          \
+	".pushsection .smp_altinstr_saved, \"aw\"\n"                                               \
+	"785:\n\t.skip 782b - 781b\n\t"                                                            \
+	".popsection\n\t"
+
+/**
  * alternative() - a statement of it; the compiler moves no access to memory across
  * alternative_input() - the same with input operands, which the strings call %0, %1, ...
  */

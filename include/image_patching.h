@@ -3,9 +3,10 @@
  * The program patches itself: its own alternatives and LOCK prefixes, as its CPU and the number of
  * its CPUs want them.
  *
- * LOCK prefixes are in UP form from image_patch() until image_enable_smp(), that is as long as
- * nobody else can be in our data; with one CPU for good. The table of them is freed when it can
- * never be needed again (seed 1): after image_enable_smp(), or at once where no CPU can come.
+ * LOCK prefixes, and the sequences of 2006 (spinlock.h), are in UP form from image_patch() until
+ * image_enable_smp(), that is as long as nobody else can be in our data; with one CPU for good.
+ * Their tables are freed when they can never be needed again (seed 1): after image_enable_smp(), or
+ * at once where no CPU can come; not with image_two_way().
  */
 #ifndef SMPOKE_IMAGE_PATCHING_H
 #define SMPOKE_IMAGE_PATCHING_H
@@ -20,15 +21,17 @@
 extern const struct alt_instr __alt_instructions[], __alt_instructions_end[];
 extern const u8 __alt_replacement[], __alt_replacement_end[];
 extern const s32 __smp_locks[], __smp_locks_end[];
-extern u8 __smp_locks_pages_end[]; /* of the pages that begin at __smp_locks */
+extern const struct smp_altinstr __smp_altinstr[], __smp_altinstr_end[];
+extern u8 __smp_pages_end[]; /* of the pages that begin at __smp_locks */
 
 /**
  * struct image - what a machine knows about the program it runs
  * @text, @text_end: all code that a site can be in; text by text_contains(), and it decodes from
  *	its first byte to its last
  * @alternatives, @locks, @locks_end: what the linker has collected
- * @pages, @pages_end: those of @locks and nothing else, given away when it can never be needed
- *	again; NULL = it stays
+ * @sequences, @sequences_end: the same in the form of 2006; equal: there are none
+ * @pages, @pages_end: those of @locks, @sequences and what belongs to them, and nothing else, given
+ *	away when they can never be needed again; NULL = they stay
  * @access: what puts pages that were given away out of reach
  * @stop_nmi, @restart_nmi: struct alt_boot
  * @int3_code: for int3_selftest()
@@ -38,6 +41,7 @@ struct image {
 	u8 *text, *text_end;
 	struct alt_table alternatives;
 	const s32 *locks, *locks_end;
+	const struct smp_altinstr *sequences, *sequences_end;
 	u8 *pages, *pages_end;
 	page_access_fn access;
 	int (*stop_nmi)(void);
@@ -54,7 +58,9 @@ struct image_patched {
 	u64 apply_ns; /* the whole of alternative_instructions(), self-tests and UP form included */
 	bool started_up; /* LOCKs were in UP form when this program's options were read */
 	bool is_up; /* and they are now */
+	bool two_way; /* they follow the number of CPUs that are online, cpu_hotplug.h */
 	struct smp_locks_result to_up, to_smp; /* what was changed; zero when nothing was */
+	u32 nr_sequences_to_up, nr_sequences_to_smp;
 	u64 to_up_ns, to_smp_ns;
 	const u8 *freed, *freed_end; /* pages given away; who reads them faults. NULL = none yet */
 };
@@ -69,8 +75,15 @@ struct image_patched {
  */
 const char *image_patch(const struct image *image);
 
-/* image_noreplace_smp() - before image_patch(): LOCKs stay as they are (noreplace-smp) */
-void image_noreplace_smp(void);
+/* What a person may ask for. All false: LOCKs are out until others are started. */
+struct image_policy {
+	bool noreplace_smp; /* they stay as they are (noreplace-smp) */
+	bool two_way; /* 2006: they follow the number of CPUs that are online */
+	bool smp_alt_boot; /* 2006, but decided at boot: out where no other CPU can come */
+};
+
+/* image_choose() - before image_patch() */
+void image_choose(struct image_policy policy);
 
 /* image_not_patched() - instead of it, where a machine cannot: @why is a clause, kept */
 void image_not_patched(const char *why);

@@ -69,6 +69,38 @@ u32 machine_this_cpu(void);
 bool machine_cpu_lost(u32 cpu);
 
 /**
+ * machine_cpu_offline() - take a CPU of ours out: no sync, no interrupt and no procedure reaches it
+ * @cpu: 1 .. machine_nr_cpus() - 1, without a procedure
+ *
+ * It keeps its number and waits, with interrupts off where there is MACHINE_CAP_IRQ_OFF, in code
+ * that nobody patches. Text may change meanwhile in any way: it runs none.
+ * Context: boot CPU, text_mutex held, so that no sync is under way. Deadline: seconds, then the CPU
+ * is lost.
+ * Return: 0, also when it is out already; -ERR_INVAL for no such CPU; -ERR_BUSY when it runs a
+ * procedure; -ERR_TIMEOUT when it is lost, or gets lost now.
+ */
+int machine_cpu_offline(u32 cpu);
+
+/**
+ * machine_cpu_online() - bring it back
+ *
+ * It serialises before it runs anything else, so it runs text as it stands, and counts that in
+ * machine_syncs_answered(). Context and deadline: as machine_cpu_offline().
+ * Return: 0, also when it is in already; -ERR_INVAL for no such CPU; -ERR_TIMEOUT as above.
+ */
+int machine_cpu_online(u32 cpu);
+
+/**
+ * machine_cpu_is_online() - false for a CPU that was taken out, or that is none of ours
+ * machine_nr_cpus_online() - how many of ours are in, the boot CPU and lost ones included: those
+ * may be running anything
+ *
+ * Context: owner of text_mutex, or boot CPU.
+ */
+bool machine_cpu_is_online(u32 cpu);
+u32 machine_nr_cpus_online(void);
+
+/**
  * machine_start_cpus() - take the other CPUs, once
  * @nr_wanted: how many in all, the boot CPU included; 0 = every one there is
  * @ret_reason: set to a sentence when fewer came than there are, else to NULL
@@ -100,7 +132,8 @@ typedef void (*cpu_fn)(void *arg);
  * @cpu: 1 .. machine_nr_cpus() - 1
  *
  * Context: boot CPU. Everything written before is visible to the procedure.
- * Return: 0; -ERR_INVAL for no such CPU; -ERR_BUSY when it still runs one; -ERR_TIMEOUT when lost.
+ * Return: 0; -ERR_INVAL for no such CPU, or one that was taken out; -ERR_BUSY when it still runs
+ * one; -ERR_TIMEOUT when lost.
  */
 int machine_cpu_start(u32 cpu, cpu_fn fn, void *arg);
 
@@ -133,7 +166,7 @@ bool machine_cpu_busy(u32 cpu);
 int machine_probe(cpu_fn fn, void *arg, struct machine_fault *ret_fault);
 
 /**
- * machine_sync_core_each_cpu() - every CPU of ours executes a serialising instruction
+ * machine_sync_core_each_cpu() - every CPU of ours that is in executes a serialising instruction
  * @ret_cpu: on -ERR_TIMEOUT the CPU that did not answer; may be NULL
  *
  * Other CPUs are addressed one by one, never by a broadcast. A CPU answers after it serialised, not
@@ -181,7 +214,8 @@ int machine_sync_core_select(enum sync_core how);
 enum sync_core machine_sync_core(void);
 
 /**
- * machine_syncs_answered() - how many syncs @cpu has serialised for another CPU, since start
+ * machine_syncs_answered() - how many syncs @cpu has serialised for another CPU, since start; and
+ * one for each time that it was brought back in
  *
  * Counted by the CPU that answers, so it proves that each was reached, and how often. Without
  * MACHINE_CAP_RING0 the kernel does that unseen, and this is the number of rounds asked for.
@@ -228,7 +262,7 @@ interrupt_fn machine_interrupt_fn(void **ret_arg);
  *
  * Context: any CPU of ours, interrupts on, not from an interrupt. Two that meet may become one; one
  * that is sent after the other's @fn has begun is never lost.
- * Return: 0; -ERR_INVAL for this CPU, a lost one or none of ours; -ERR_UNSUPPORTED.
+ * Return: 0; -ERR_INVAL for this CPU, one that is lost or out, or none of ours; -ERR_UNSUPPORTED.
  */
 int machine_interrupt(u32 cpu, enum machine_interrupt kind);
 

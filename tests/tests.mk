@@ -55,7 +55,7 @@ UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop te
 	test_module test_stop_states test_cpu_feature test_alternative test_alternative_random \
 	test_alternative_reloc test_alternative_rules test_alternative_boot test_page_alloc \
 	test_smp_altinstr test_smp_alt_modules test_smp_alt_switch test_static_key \
-	test_static_key_rules test_static_call test_tracer test_image_patching
+	test_static_key_rules test_static_call test_tracer test_image_patching test_cpu_hotplug
 UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run test_region_places \
 	test_stop_machine test_selftest test_alternative_run
 UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST),$(UNIT))
@@ -107,7 +107,8 @@ FAULT_UNIT = test_engine test_fetch_model test_history test_int3 test_nops test_
 	test_queue_rules test_smp_locks test_relocate test_relocate_run test_module \
 	test_stop_machine test_stop_states test_selftest test_alternative test_alternative_rules \
 	test_page_alloc test_smp_altinstr test_smp_alt_modules test_smp_alt_switch \
-	test_static_key test_static_key_rules test_static_call test_tracer test_image_patching
+	test_static_key test_static_key_rules test_static_call test_tracer test_image_patching \
+	test_cpu_hotplug
 TEST_PROGRAMS = $(UNIT:%=$B/unit/%) $(FAULT_UNIT:%=$B/fault/unit/%) $B/fault/smpoke \
 	$(IMAGE_FAULTS:%=$B/fault/efi/%.efi)
 

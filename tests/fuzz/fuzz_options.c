@@ -119,6 +119,8 @@ static size_t from_words(const u8 *data, size_t size, u8 *to)
 		"--list",
 		"--help",
 		"--noreplace-smp",
+		"--smp-alt-boot",
+		"--smp-alt-two-way",
 		"check",
 		"lock",
 		"poke",

@@ -68,6 +68,16 @@ bool machine_cpu_lost(u32 cpu)
 	return fake.lost_cpus >> cpu & 1;
 }
 
+bool machine_cpu_is_online(u32 cpu)
+{
+	return cpu < fake.nr_cpus;
+}
+
+u32 machine_nr_cpus_online(void)
+{
+	return fake.nr_cpus;
+}
+
 int machine_start_cpus(u32 nr_wanted, const char **ret_reason)
 {
 	if (nr_wanted > fake.nr_present)
@@ -208,8 +218,9 @@ int stop_machine_init(void)
 	return 0;
 }
 
-void image_noreplace_smp(void)
+void image_choose(struct image_policy policy)
 {
+	(void)policy;
 	/* Its effect is in host/runs.t and boot/runs.t. */
 }
 

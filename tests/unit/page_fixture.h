@@ -42,7 +42,7 @@ static void start_pages(page_access_fn access, bool free_before_ready)
 }
 
 /* The books, which must balance. */
-static struct page_books books(void)
+static inline struct page_books books(void)
 {
 	struct page_books b;
 

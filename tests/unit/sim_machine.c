@@ -178,6 +178,39 @@ u32 machine_nr_cpus(void)
 	return sim.nr_cpus;
 }
 
+bool machine_cpu_is_online(u32 cpu)
+{
+	return cpu < sim.nr_cpus && !(sim.offline >> cpu & 1);
+}
+
+u32 machine_nr_cpus_online(void)
+{
+	return sim.nr_cpus - (u32)__builtin_popcount(sim.offline);
+}
+
+static int move_cpu(u32 cpu, bool out)
+{
+	REQUIRE(text_mutex_held());
+	if (!cpu || cpu >= sim.nr_cpus)
+		return -ERR_INVAL;
+	if (sim.move_error)
+		return sim.move_error;
+	sim.offline = (sim.offline & ~(1u << cpu)) | (u32)out << cpu;
+	if (sim.at_move)
+		sim.at_move(cpu, out);
+	return 0;
+}
+
+int machine_cpu_offline(u32 cpu)
+{
+	return move_cpu(cpu, true);
+}
+
+int machine_cpu_online(u32 cpu)
+{
+	return move_cpu(cpu, false);
+}
+
 u32 machine_this_cpu(void)
 {
 	return sim_this_cpu;

@@ -41,6 +41,10 @@ struct sim {
 	u32 caps;
 	u32 nr_present; /* as machine_nr_cpus_present() says */
 	u32 nr_cpus; /* as machine_nr_cpus() says */
+	u32 offline; /* bit mask */
+	int move_error; /* of the next machine_cpu_offline() or _online() */
+	/* Called when a CPU has gone or is about to come. */
+	void (*at_move)(u32 cpu, bool out);
 	bool irqs_off;
 	bool alias_is_open;
 	u32 fail_sync; /* 1 = the next sync times out, 2 = the one after it; 0 = none */

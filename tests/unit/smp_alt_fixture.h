@@ -113,7 +113,7 @@ static int add(u32 i)
 					   module_text(i) + MODULE_TEXT_BYTES);
 }
 
-static int del(u32 i)
+static inline int del(u32 i)
 {
 	return alternatives_smp_module_del(&modules[i]);
 }
@@ -131,7 +131,7 @@ static bool module_has(u32 i, u8 prefix)
 	return module_text(i)[0] == prefix && module_text(i)[sizeof(lock_inc)] == prefix;
 }
 
-static bool is_reserved(const u8 *byte)
+static inline bool is_reserved(const u8 *byte)
 {
 	int is = alternatives_text_reserved(byte, byte + 1);
 
@@ -139,7 +139,7 @@ static bool is_reserved(const u8 *byte)
 	return is;
 }
 
-static void ready(void)
+static inline void ready(void)
 {
 	assert_int_equal(page_alloc_init_late(), 0);
 }

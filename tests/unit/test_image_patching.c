@@ -213,7 +213,7 @@ static void never_out(u32 nr_present)
 	const struct image_patched *p = image_patched();
 
 	sim.nr_present = nr_present;
-	image_noreplace_smp();
+	image_choose((struct image_policy){ .noreplace_smp = true });
 	CHILD_REQUIRE(!image_patch(&image) && locks_are(LOCK_PREFIX_BYTE));
 	CHILD_REQUIRE(p->done && !p->started_up && !p->is_up && !p->to_up.nr_changed);
 	CHILD_REQUIRE(!cpu_feature_test(X86_FEATURE_UP));

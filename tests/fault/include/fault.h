@@ -67,6 +67,8 @@
 	X(VALUE_FIRST) /* a client says that it is on before its sites are */                      \
 	X(KEY_OFF_EARLY) /* the first of several that wanted a key on turns it off */              \
 	X(FUNC_FIRST) /* a static call names the new function before its sites call it */          \
+	X(ONLINE_WITHOUT_SYNC) /* a CPU that comes in again does not serialise */                  \
+	X(UP_STAYS_UP) /* a second CPU comes in while text is in UP form */                        \
 	X(LOCKS_STAY_UP) /* other CPUs are started while our own LOCKs are out */                  \
 	X(UNDECODABLE_REGION) /* a byte of a code region is spoilt before it is copied */
 
