@@ -38,11 +38,11 @@ GNU_EFI_LIB = $(dir $(firstword $(wildcard $(addsuffix /crt0-efi-x86_64.o, \
 	/usr/lib /usr/lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu/gnuefi /usr/lib64/gnuefi))))
 
 CORE = alternative alternative_boot alternative_site alternative_table cpu_feature cpu_hotplug \
-	image_patching insn insn_form insn_nop int3 module nops page_alloc relocate selftest \
-	sites smp_alt_modules smp_alt_nodes smp_altinstr smp_locks smp_text_poke static_call \
-	static_key stop_machine text_map text_poke text_poke_queue tracer
+	image_patching insn insn_form insn_nop int3 module module_load nops page_alloc relocate \
+	selftest sites smp_alt_modules smp_alt_nodes smp_altinstr smp_locks smp_text_poke \
+	static_call static_key stop_machine text_map text_poke text_poke_queue tracer
 BENCH = answers assemble bench cell client csv draft emulation facts flood format main options \
-	options_file options_text patched refused region region_locks region_sites results runner \
+	options_file options_text patched place refused region region_locks region_sites results runner \
 	screen stats stress suite_alternatives suite_check suite_clients suite_emulate suite_forms \
 	suite_interfere suite_lock suite_module suite_places suite_poke suite_queue \
 	suite_queue_context suite_soak suite_switch suite_sync suites summary switch_time target \

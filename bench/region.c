@@ -5,9 +5,12 @@
 #include "region.h"
 
 #include "draft.h"
+#include "format.h"
 #include "insn.h"
+#include "machine.h"
 #include "machine_text.h"
 #include "mem.h"
+#include "module_load.h"
 #include "x86.h"
 
 #define RMW_START_VALUE 5
@@ -89,6 +92,8 @@ static int finish_rmw(struct draft *draft, struct region *ret, u32 nr_locks, int
 		err = alloc_lock_table(ret, nr_locks);
 	if (!err)
 		err = check_rmw(ret, nr_locks);
+	if (!err)
+		err = region_load(ret, "loop", ret->text_end, NULL);
 	if (err)
 		region_free(ret);
 	return err;
@@ -122,11 +127,54 @@ int region_build_locks(struct region *ret, u32 nr_locks, u32 stride_bytes)
 	return finish_rmw(&draft, ret, nr_locks, err);
 }
 
+/* A number for each, so that no two modules have one name. */
+static int load(struct region *region, const char *kind, const u8 *end, struct module_info *info)
+{
+	static u32 nr_loaded;
+	char name[MODULE_NAME_BYTES];
+	struct module_load_report report;
+	int err;
+
+	format(name, sizeof(name), "%s-%u", kind, ++nr_loaded);
+	info->name = name;
+	info->text = region->text;
+	info->text_end = end;
+	err = module_load(region->module, info, MODULE_INSERT_RCU, &report);
+	if (report.bad)
+		return draft_undecodable(report.bad);
+	return err ? draft_fail(err, module_step_name(report.step)) : 0;
+}
+
+int region_load(struct region *region, const char *kind, const u8 *end,
+		const struct module_info *tables)
+{
+	struct module_info info = tables ? *tables : (struct module_info){ 0 };
+
+	region->module = machine_alloc(sizeof(*region->module));
+	if (!region->module)
+		return draft_fail(-ERR_NOMEM, "no memory for a module");
+	return load(region, kind, end, &info);
+}
+
+/* Return: false when its memory must stay: a look-up of another CPU may stand on it. */
+static bool unload(struct region *region)
+{
+	struct module *mod = region->module;
+
+	if (mod && mod->state != MODULE_UNUSED && module_unload(mod, NULL))
+		return false;
+	if (mod)
+		machine_free(mod, sizeof(*mod));
+	return true;
+}
+
 void region_free(struct region *region)
 {
-	if (region->locks)
-		text_near_free(region->locks, region->locks_bytes);
-	if (region->pages)
-		text_free(region->pages, region->text_bytes);
+	if (unload(region)) {
+		if (region->locks)
+			text_near_free(region->locks, region->locks_bytes);
+		if (region->pages)
+			text_free(region->pages, region->text_bytes);
+	}
 	memset(region, 0, sizeof(*region));
 }

@@ -9,6 +9,7 @@
 #define SMPOKE_BENCH_REGION_H
 
 #include "assemble.h"
+#include "module.h"
 #include "types.h"
 
 #define REGION_LINES 8 /* of the "8 lines" subjects */
@@ -20,6 +21,7 @@ struct region {
 	s32 *locks, *locks_end; /* .smp_locks: self-relative offsets of the LOCK bytes */
 	size_t locks_bytes; /* allocated */
 	u32 nr_ops; /* operations in one pass of the loop */
+	struct module *module; /* what it is loaded as */
 };
 
 /* The body that region_build_rmw() makes: @mem has REGION_LINES lines. Return: rax. */
@@ -136,9 +138,21 @@ struct site_place {
 int region_build_places(struct site_region *ret, const struct site_place *places, u32 nr_sites,
 			size_t align_bytes);
 
+/**
+ * region_load() - the region becomes a module, so that whoever traps in it can say where
+ * @kind: begins its name, which a number follows; short
+ * @end: of the text that is known as code; INT3s may follow the code
+ * @tables: alternatives, replacements and locks; NULL: none are for the loader
+ *
+ * The functions above have done it without tables. Return: 0, or an error with region_why().
+ */
+int region_load(struct region *region, const char *kind, const u8 *end,
+		const struct module_info *tables);
+
 /* region_why() - a sentence on why the last region could not be built */
 const char *region_why(void);
 
+/* region_free() - unload it; memory stays for good when a CPU could still look at it */
 void region_free(struct region *region);
 void site_region_free(struct site_region *region);
 

@@ -234,14 +234,13 @@ static int alloc_sites(struct site_region *ret, u32 nr_sites)
 /* From the draft to text that may be run and patched, or to nothing at all. */
 static int finish_sites(struct site_region *ret, struct draft *draft, int err)
 {
-	const struct region *region = &ret->region;
+	struct region *region = &ret->region;
 
-	err = draft_finish(draft, &ret->region, err);
+	err = draft_finish(draft, region, err);
 	if (!err)
 		err = check_sites(ret);
-	if (!err &&
-	    text_register(region->text, region->pages + region->text_bytes - region->text, NULL))
-		err = draft_fail(-ERR_NOMEM, "the code region could not be registered");
+	if (!err)
+		err = region_load(region, "sites", region->pages + region->text_bytes, NULL);
 	if (err)
 		site_region_free(ret);
 	return err;
@@ -291,8 +290,6 @@ int region_build_places(struct site_region *ret, const struct site_place *places
 
 void site_region_free(struct site_region *region)
 {
-	if (region->region.text)
-		text_unregister(region->region.text);
 	region_free(&region->region);
 	if (region->sites)
 		machine_free(region->sites, region->nr_sites * sizeof(*region->sites));

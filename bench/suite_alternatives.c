@@ -102,8 +102,8 @@ static int alternatives_setup(struct bench_run *run)
 		return bench_fail(run, -ERR_NOMEM, "no memory for a table");
 	if (build_region(alt))
 		return bench_fail(run, -ERR_NOMEM, "%s", region_why());
-	if (text_register(alt->region.text, alt->region.text_end - alt->region.text, NULL))
-		return bench_fail(run, -ERR_CORRUPT, "the region is no code");
+	if (region_load(&alt->region, "alternatives", alt->region.text_end, NULL))
+		return bench_fail(run, -ERR_CORRUPT, "%s", region_why());
 	alt->tables->one = 1;
 	for (u32 i = 0; i < NR_SITES; i++)
 		fill_entry(alt, run->bench->param, i);
@@ -182,10 +182,8 @@ static void alternatives_teardown(struct bench_run *run)
 
 	if (!alt)
 		return;
-	if (alt->region.text) {
-		text_unregister(alt->region.text);
+	if (alt->region.text)
 		region_free(&alt->region);
-	}
 	if (alt->tables)
 		text_near_free(alt->tables, sizeof(*alt->tables));
 	machine_free(alt, sizeof(*alt));

@@ -11,6 +11,7 @@
 
 #include "atomic.h"
 #include "client.h"
+#include "place.h"
 #include "text_patching.h"
 #include "x86.h"
 
@@ -288,6 +289,7 @@ int two_patchers_sample(struct bench_run *run, u64 *values)
 static void stop_second(struct bench_run *run, struct pair *pair)
 {
 	struct machine_fault fault;
+	char place[PLACE_BYTES];
 	int err;
 
 	if (!pair->started)
@@ -299,8 +301,8 @@ static void stop_second(struct bench_run *run, struct pair *pair)
 		return;
 	run->violations++;
 	if (err == -ERR_FAULT)
-		bench_fail(run, err, "the second patcher took vector %u at %lx", fault.vector,
-			   fault.ip);
+		bench_fail(run, err, "the second patcher took vector %u at %s", fault.vector,
+			   place_of(&fault, place));
 }
 
 void two_patchers_teardown(struct bench_run *run)

@@ -9,6 +9,7 @@
 #include "machine.h"
 #include "machine_text.h"
 #include "mem.h"
+#include "module.h"
 #include "page_alloc.h"
 #include "text_patching.h"
 #include "x86.h"
@@ -16,6 +17,8 @@
 static const struct image *image;
 static struct image_policy chosen;
 static struct image_patched report;
+
+static struct module own_module;
 
 /* What every site held before, in the order of the table. */
 static u8 *originals;
@@ -238,6 +241,32 @@ static const char *register_text(void)
 	return "its text cannot be written";
 }
 
+/* So that whoever traps in it can say where; what is loaded since comes before it on the list. */
+static int link_own(void)
+{
+	const struct module_info info = {
+		.name = "smpoke",
+		.text = image->text,
+		.text_end = image->text_end,
+	};
+	int err;
+
+	module_mutex_lock();
+	err = module_link(&own_module, &info, MODULE_INSERT_RCU, NULL);
+	if (!err)
+		err = module_set_live(&own_module);
+	module_mutex_unlock();
+	return err;
+}
+
+static void unlink_own(void)
+{
+	module_mutex_lock();
+	if (!module_set_going(&own_module))
+		module_unlink(&own_module, NULL);
+	module_mutex_unlock();
+}
+
 const char *image_patch(const struct image *own)
 {
 	image = own;
@@ -252,6 +281,8 @@ const char *image_patch(const struct image *own)
 		report.why_not = apply();
 	if (!report.why_not && init_late())
 		report.why_not = "its SMP tables cannot be freed";
+	if (!report.why_not && link_own())
+		report.why_not = "it cannot be put on the list of modules";
 	report.done = !report.why_not;
 	return report.why_not;
 }
@@ -270,6 +301,7 @@ void image_release(void)
 {
 	if (!image)
 		return;
+	unlink_own();
 	text_mutex_lock();
 	alternatives_smp_exit();
 	page_alloc_exit();

@@ -155,7 +155,8 @@ static int check_new(const struct module *mod, const struct module_info *info,
 	if (!module_mutex_held())
 		return -ERR_PERM;
 	if (!is_good_name(info->name) || info->text >= info->text_end ||
-	    !is_good_table(&info->alternatives) || !is_good_table(&info->locks))
+	    !is_good_table(&info->alternatives) || !is_good_table(&info->replacements) ||
+	    !is_good_table(&info->locks))
 		return -ERR_INVAL;
 	if (!text_contains(info->text, info->text_end - info->text))
 		return -ERR_RANGE;
@@ -174,6 +175,7 @@ static void fill(struct module *mod, const struct module_info *info)
 	mod->text = info->text;
 	mod->text_end = info->text_end;
 	mod->alternatives = info->alternatives;
+	mod->replacements = info->replacements;
 	mod->locks = info->locks;
 	store_relaxed(&mod->state, MODULE_COMING);
 }

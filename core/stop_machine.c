@@ -29,7 +29,8 @@ struct stopper {
 	enum stop_state answered; /* the last state this CPU answered */
 } __attribute__((aligned(FALSE_SHARING_BYTES)));
 
-static struct stopper *stoppers;
+static struct stopper boot_stopper; /* before stop_machine_init() there is one CPU */
+static struct stopper *stoppers = &boot_stopper;
 static bool overrun; /* a rendezvous that may still be going on was given up: never again */
 
 static struct {
@@ -45,8 +46,12 @@ static struct {
 
 int stop_machine_init(void)
 {
-	stoppers = machine_alloc(machine_nr_cpus_present() * sizeof(*stoppers));
-	return stoppers ? 0 : -ERR_NOMEM;
+	struct stopper *all = machine_alloc(machine_nr_cpus_present() * sizeof(*all));
+
+	if (!all)
+		return -ERR_NOMEM;
+	stoppers = all;
+	return 0;
 }
 
 static force_inline u32 word_of(enum stop_state state, u32 nr_missing)

@@ -70,6 +70,11 @@ static void write_report(struct string *s, const struct machine_fault *fault,
 	string_add(s, " on CPU ");
 	string_dec(s, fault->cpu);
 	add_hex(s, "\n  ip ", fault->ip);
+	if (fault->module.text[0]) {
+		string_add(s, " = ");
+		string_add(s, fault->module.text);
+		add_hex(s, "+", fault->offset);
+	}
 	add_hex(s, "  _stext ", (u64)_stext);
 	add_hex(s, "  sp ", regs->sp);
 	add_hex(s, "\n  error code ", fault->error_code);

@@ -46,6 +46,7 @@ struct percpu {
 	u64 alias_flags; /* RFLAGS before text_alias_open() */
 	bool alias_open;
 	bool fatal; /* a second fatal trap must not print again */
+	bool naming; /* a trap meanwhile must not look for a name again */
 	u64 nr_unexpected_irqs;
 	u64 *top; /* of our page tables, for this CPU */
 	u8 *stack;

@@ -44,6 +44,25 @@ static void copy_code(void *arg)
 	}
 }
 
+static void find_name(void *arg)
+{
+	struct machine_fault *fault = arg;
+
+	module_name_at((const void *)fault->ip, &fault->module, &fault->offset);
+}
+
+/* Now, before the module can be taken away. Should the list be what is broken, there is none. */
+static void name_place(struct machine_fault *fault)
+{
+	struct percpu *pc = this_percpu();
+
+	if (pc->naming)
+		return;
+	pc->naming = true;
+	machine_probe(find_name, fault, NULL);
+	pc->naming = false;
+}
+
 static struct machine_fault describe(const struct trap_regs *regs)
 {
 	struct machine_fault fault = {
@@ -59,6 +78,7 @@ static struct machine_fault describe(const struct trap_regs *regs)
 	if (regs->vector == TRAP_BP)
 		fault.ip -= INT3_BYTES;
 	machine_probe(copy_code, &fault, NULL);
+	name_place(&fault);
 	return fault;
 }
 

@@ -35,6 +35,7 @@ struct host_thread {
 	bool alias_open; /* by this thread */
 	void *fault_stack; /* NULL = somebody else's, a sanitizer's */
 	struct catch_frame *catch;
+	bool naming; /* a trap meanwhile must not look for a name again */
 };
 
 /* Initial-exec: a signal handler must reach it without the allocating TLS call. */

@@ -62,6 +62,10 @@ static void __attribute__((noreturn)) die_of_fault(const struct machine_fault *f
 	to = put_hex(to, fault->cpu);
 	to = put_text(to, ",\n  at ");
 	to = put_hex(to, fault->ip);
+	if (fault->module.text[0]) {
+		to = put_text(put_text(to, " = "), fault->module.text);
+		to = put_hex(put_text(to, "+"), fault->offset);
+	}
 	to = put_text(to, ", address ");
 	to = put_hex(to, fault->addr);
 	to = put_text(to, ", error code ");
@@ -100,6 +104,16 @@ static noinstr void regs_from_context(struct trap_regs *regs, const greg_t *g)
 	};
 }
 
+/* Now, before the module can be taken away. Should the list be what is broken, there is none. */
+static void name_place(struct machine_fault *fault)
+{
+	if (host_thread.naming)
+		return;
+	host_thread.naming = true;
+	module_name_at((const void *)fault->ip, &fault->module, &fault->offset);
+	host_thread.naming = false;
+}
+
 /* Ends the innermost probe of this thread. The trap is never returned from. */
 static void __attribute__((noreturn)) leave_by_fault(const ucontext_t *context)
 {
@@ -117,6 +131,7 @@ static void __attribute__((noreturn)) leave_by_fault(const ucontext_t *context)
 	if (fault.vector == TRAP_BP)
 		fault.ip -= 1;
 	regs_from_context(&fault.regs, gregs);
+	name_place(&fault);
 	if (!frame)
 		die_of_fault(&fault);
 	host_thread.catch = frame->outer;

@@ -7,15 +7,16 @@
  *   module_set_live()   LIVE: every CPU's look-up finds it, from traps too
  *   module_set_going()  GOING: no look-up finds it any more
  *   module_unlink()     off the list, and no look-up stands on it: may be freed
+ *
+ * module_load.h has these in order, with what is to be done to the text in between.
  */
 #ifndef SMPOKE_MODULE_H
 #define SMPOKE_MODULE_H
 
 #include "list.h"
+#include "module_name.h"
 #include "stop_machine.h"
 #include "types.h"
-
-#define MODULE_NAME_BYTES 32 /* the final zero included */
 
 /* Zero is none of them: memory that was never a module is not taken for one. */
 enum module_state {
@@ -23,10 +24,6 @@ enum module_state {
 	MODULE_COMING,
 	MODULE_LIVE,
 	MODULE_GOING,
-};
-
-struct module_name {
-	char text[MODULE_NAME_BYTES];
 };
 
 /* A table of the module's own; what is in it is between the loader and who reads that table. */
@@ -39,6 +36,7 @@ struct module_info {
 	const char *name;
 	const u8 *text, *text_end;
 	struct module_table alternatives; /* struct alt_instr */
+	struct module_table replacements; /* theirs */
 	struct module_table locks; /* s32, as in .smp_locks */
 };
 
@@ -51,7 +49,7 @@ struct module {
 	u32 state; /* enum module_state */
 	struct module_name name;
 	const u8 *text, *text_end;
-	struct module_table alternatives, locks;
+	struct module_table alternatives, replacements, locks;
 };
 
 /* How a module is put on the list. Readers cannot tell; the cost differs. */
@@ -123,14 +121,6 @@ struct module *module_find(const char *name);
  * one look at each linked module.
  */
 const struct module *module_lookup(const void *addr);
-
-/**
- * module_name_at() - name of the LIVE module whose text holds @addr
- * @ret_name, @ret_offset: set when it returns true: a copy, and how far @addr is into the text
- *
- * Context: as module_lookup(), but holds and releases by itself.
- */
-bool module_name_at(const void *addr, struct module_name *ret_name, u64 *ret_offset);
 
 /* module_nr() - how many are linked. Context: module_mutex held; 0 without it. */
 u32 module_nr(void);

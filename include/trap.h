@@ -8,6 +8,7 @@
 #ifndef SMPOKE_TRAP_H
 #define SMPOKE_TRAP_H
 
+#include "module_name.h"
 #include "types.h"
 
 struct trap_regs {
@@ -48,6 +49,8 @@ struct machine_fault {
 	u64 error_code;
 	u8 bytes[16]; /* at ip, as far as they could be read without another fault */
 	u8 nr_bytes;
+	struct module_name module; /* whose text ip is in; empty: no module's */
+	u64 offset; /* of ip in that text */
 	struct trap_regs regs; /* of the interrupted code; its ip is as the CPU pushed it */
 };
 

@@ -55,7 +55,8 @@ UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop te
 	test_module test_stop_states test_cpu_feature test_alternative test_alternative_random \
 	test_alternative_reloc test_alternative_rules test_alternative_boot test_page_alloc \
 	test_smp_altinstr test_smp_alt_modules test_smp_alt_switch test_static_key \
-	test_static_key_rules test_static_call test_tracer test_image_patching test_cpu_hotplug
+	test_static_key_rules test_static_call test_tracer test_image_patching test_cpu_hotplug \
+	test_module_load
 UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run test_region_places \
 	test_stop_machine test_selftest test_alternative_run
 UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST),$(UNIT))
@@ -85,7 +86,8 @@ $(UNIT_OBJ)/alternative_sites.o: TEST_FLAGS += -fno-toplevel-reorder
 
 define unit_programs
 $(UNIT_SIM:%=$1/%): $1/%: $(UNIT_OBJ)/%.o $1/obj/sim_machine.o $(UNIT_OBJ)/sim_stores.o $3 $2/libcore.a
-$1/test_module $1/test_stop_states: $(UNIT_OBJ)/sim_cpus.o
+$1/test_module $1/test_module_load $1/test_stop_states $1/test_image_patching: \
+	$(UNIT_OBJ)/sim_cpus.o
 $(UNIT_HOST:%=$1/%): $1/%: $(UNIT_OBJ)/%.o $(UNIT_OBJ)/run_insn.S.o $3 $2/libbench.a $2/libcore.a \
 	$2/libhost.a
 $1/test_selftest: $(UNIT_OBJ)/selftest_code.S.o
@@ -108,7 +110,7 @@ FAULT_UNIT = test_engine test_fetch_model test_history test_int3 test_nops test_
 	test_stop_machine test_stop_states test_selftest test_alternative test_alternative_rules \
 	test_page_alloc test_smp_altinstr test_smp_alt_modules test_smp_alt_switch \
 	test_static_key test_static_key_rules test_static_call test_tracer test_image_patching \
-	test_cpu_hotplug
+	test_cpu_hotplug test_module_load
 TEST_PROGRAMS = $(UNIT:%=$B/unit/%) $(FAULT_UNIT:%=$B/fault/unit/%) $B/fault/smpoke \
 	$(IMAGE_FAULTS:%=$B/fault/efi/%.efi)
 

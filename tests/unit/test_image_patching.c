@@ -32,13 +32,6 @@ static struct {
 static const u8 lock_inc[] = { LOCK_PREFIX_BYTE, 0x48, 0xFF, 0x07 };
 
 /* The part of the machine that nothing else of core needs. */
-int machine_probe(cpu_fn fn, void *arg, struct machine_fault *ret_fault)
-{
-	(void)ret_fault;
-	fn(arg);
-	return 0;
-}
-
 u64 machine_ns(u64 tsc_ticks)
 {
 	return tsc_ticks;

@@ -11,6 +11,7 @@
 #include "answers.h"
 #include "bench.h"
 #include "host.h"
+#include "stop_machine.h"
 #include "text_patching.h"
 #include "toggle.h"
 #include "x86.h"
@@ -140,7 +141,7 @@ static int setup(void **state)
 	const char *reason;
 
 	(void)state;
-	if (host_setup(&reason) || text_poke_init())
+	if (host_setup(&reason) || text_poke_init() || stop_machine_init())
 		return -1;
 	return machine_start_cpus(machine_nr_cpus_present() > 1 ? 2 : 1, &reason) ? -1 : 0;
 }

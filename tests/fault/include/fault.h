@@ -69,6 +69,8 @@
 	X(FUNC_FIRST) /* a static call names the new function before its sites call it */          \
 	X(ONLINE_WITHOUT_SYNC) /* a CPU that comes in again does not serialise */                  \
 	X(UP_STAYS_UP) /* a second CPU comes in while text is in UP form */                        \
+	X(MODULE_KEEPS_ORIGINALS) /* a module is loaded without its alternatives */                \
+	X(UNLOADED_STAYS_LISTED) /* smp_alt_modules keeps a module that was unloaded */            \
 	X(LOCKS_STAY_UP) /* other CPUs are started while our own LOCKs are out */                  \
 	X(UNDECODABLE_REGION) /* a byte of a code region is spoilt before it is copied */
 
