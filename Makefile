@@ -37,22 +37,24 @@ GNU_EFI_INC = /usr/include/efi
 GNU_EFI_LIB = $(dir $(firstword $(wildcard $(addsuffix /crt0-efi-x86_64.o, \
 	/usr/lib /usr/lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu/gnuefi /usr/lib64/gnuefi))))
 
-CORE = alternative alternative_boot alternative_site alternative_table cpu_feature cpu_hotplug \
-	image_patching insn insn_form insn_nop int3 module module_load nops page_alloc relocate \
-	selftest sites smp_alt_modules smp_alt_nodes smp_altinstr smp_locks smp_text_poke \
-	static_call static_key stop_machine text_map text_poke text_poke_queue tracer
-BENCH = answers assemble bench cell client csv draft emulation facts flood format main options \
-	options_file options_text patched place refused region region_locks region_sites results runner \
-	screen stats stress suite_alternatives suite_check suite_clients suite_emulate suite_forms \
+CORE = alternative alternative_boot alternative_site alternative_table cpu_feature \
+	cpu_hotplug image_patching insn insn_form insn_nop int3 module module_load nops \
+	page_alloc relocate selftest sites smp_alt_modules smp_alt_nodes smp_altinstr smp_locks \
+	smp_text_poke static_call static_key stop_machine text_map text_poke text_poke_queue \
+	tracer
+BENCH = answers assemble bench cell client csv draft emulation facts flood format main \
+	module_loading options options_file options_text patched place refused region \
+	region_locks region_sequences region_sites results runner screen stats stress \
+	suite_alternatives suite_check suite_clients suite_emulate suite_forms suite_hotplug \
 	suite_interfere suite_lock suite_module suite_places suite_poke suite_queue \
 	suite_queue_context suite_soak suite_switch suite_sync suites summary switch_time target \
-	text toggle two_patchers victim
+	text together toggle two_patchers victim
 EFI_C = acpi alloc apic arena args clock console cpu_state cpus facts fatal files firmware \
 	identify idt image interrupt main memory mp nmi paging results smbios strings sync text \
 	time trap_handlers volume
 EFI_S = ap_entry catch selftest vectors
-HOST = alias clock cpus facts files image interrupt machine main near own_text pages results sync \
-	text traps
+HOST = alias clock cpus facts files image interrupt machine main near own_text pages \
+	results sync text traps
 HOST_S = selftest
 ZYDIS_C = Decoder DecoderData Encoder EncoderData Register SharedData Utils
 

@@ -76,9 +76,10 @@ void asm_rmw(struct assembler *a, enum asm_rmw op, bool lock, enum asm_reg base,
 	     enum asm_reg reg)
 {
 	static const ZydisMnemonic mnemonics[] = {
-		[ASM_RMW_INC] = ZYDIS_MNEMONIC_INC,   [ASM_RMW_ADD] = ZYDIS_MNEMONIC_ADD,
-		[ASM_RMW_XADD] = ZYDIS_MNEMONIC_XADD, [ASM_RMW_CMPXCHG] = ZYDIS_MNEMONIC_CMPXCHG,
-		[ASM_RMW_BTS] = ZYDIS_MNEMONIC_BTS,   [ASM_RMW_XCHG] = ZYDIS_MNEMONIC_XCHG,
+		[ASM_RMW_INC] = ZYDIS_MNEMONIC_INC,	    [ASM_RMW_DEC] = ZYDIS_MNEMONIC_DEC,
+		[ASM_RMW_ADD] = ZYDIS_MNEMONIC_ADD,	    [ASM_RMW_XADD] = ZYDIS_MNEMONIC_XADD,
+		[ASM_RMW_CMPXCHG] = ZYDIS_MNEMONIC_CMPXCHG, [ASM_RMW_BTS] = ZYDIS_MNEMONIC_BTS,
+		[ASM_RMW_XCHG] = ZYDIS_MNEMONIC_XCHG,
 	};
 	ZydisEncoderRequest req = request(mnemonics[op]);
 
@@ -89,7 +90,7 @@ void asm_rmw(struct assembler *a, enum asm_rmw op, bool lock, enum asm_reg base,
 		add_imm(&req, 1);
 	else if (op == ASM_RMW_BTS)
 		add_imm(&req, 3);
-	else if (op != ASM_RMW_INC)
+	else if (op != ASM_RMW_INC && op != ASM_RMW_DEC)
 		add_reg(&req, reg);
 	encode(a, &req);
 }
@@ -133,6 +134,31 @@ void asm_load(struct assembler *a, enum asm_reg reg, enum asm_reg base, s32 disp
 
 	add_reg(&req, reg);
 	add_mem(&req, ZYDIS_REGISTER_RAX + base, disp);
+	encode(a, &req);
+}
+
+void asm_store(struct assembler *a, enum asm_reg base, s32 disp, enum asm_reg reg)
+{
+	ZydisEncoderRequest req = request(ZYDIS_MNEMONIC_MOV);
+
+	add_mem(&req, ZYDIS_REGISTER_RAX + base, disp);
+	add_reg(&req, reg);
+	encode(a, &req);
+}
+
+void asm_store_imm(struct assembler *a, enum asm_reg base, s32 disp, s32 imm)
+{
+	ZydisEncoderRequest req = request(ZYDIS_MNEMONIC_MOV);
+
+	add_mem(&req, ZYDIS_REGISTER_RAX + base, disp);
+	add_imm(&req, (u64)(s64)imm);
+	encode(a, &req);
+}
+
+void asm_pause(struct assembler *a)
+{
+	ZydisEncoderRequest req = request(ZYDIS_MNEMONIC_PAUSE);
+
 	encode(a, &req);
 }
 
@@ -211,6 +237,11 @@ void asm_jz(struct assembler *a, enum asm_width width, u64 target)
 void asm_jnz(struct assembler *a, enum asm_width width, u64 target)
 {
 	branch(a, ZYDIS_MNEMONIC_JNZ, width, target);
+}
+
+void asm_js(struct assembler *a, enum asm_width width, u64 target)
+{
+	branch(a, ZYDIS_MNEMONIC_JS, width, target);
 }
 
 void asm_jns(struct assembler *a, enum asm_width width, u64 target)

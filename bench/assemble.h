@@ -41,6 +41,7 @@ enum asm_reg {
 /* The read-modify-write operations that may carry a LOCK prefix (Intel SDM vol. 2, LOCK). */
 enum asm_rmw {
 	ASM_RMW_INC,
+	ASM_RMW_DEC,
 	ASM_RMW_ADD, /* immediate 1 */
 	ASM_RMW_XADD, /* register */
 	ASM_RMW_CMPXCHG, /* register; compares with rax */
@@ -62,6 +63,9 @@ void asm_pop(struct assembler *a, enum asm_reg reg);
 void asm_push_mem(struct assembler *a, enum asm_reg base, s32 disp); /* qword */
 void asm_popfq(struct assembler *a);
 void asm_load(struct assembler *a, enum asm_reg reg, enum asm_reg base, s32 disp); /* qword */
+void asm_store(struct assembler *a, enum asm_reg base, s32 disp, enum asm_reg reg); /* qword */
+void asm_store_imm(struct assembler *a, enum asm_reg base, s32 disp, s32 imm); /* qword */
+void asm_pause(struct assembler *a);
 void asm_mov_imm(struct assembler *a, enum asm_reg reg, s32 imm);
 void asm_sub_imm(struct assembler *a, enum asm_reg reg, s32 imm);
 void asm_zero_eax(struct assembler *a); /* xor eax, eax: sets ZF */
@@ -77,6 +81,7 @@ void asm_jmp(struct assembler *a, enum asm_width width, u64 target);
 void asm_call(struct assembler *a, u64 target);
 void asm_jz(struct assembler *a, enum asm_width width, u64 target);
 void asm_jnz(struct assembler *a, enum asm_width width, u64 target);
+void asm_js(struct assembler *a, enum asm_width width, u64 target);
 void asm_jns(struct assembler *a, enum asm_width width, u64 target);
 
 /* asm_nop() - one canonical NOP of @len bytes (1 .. NOP_MAX_BYTES), from core's table */

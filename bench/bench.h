@@ -77,6 +77,7 @@ extern const struct suite suite_check;
 extern const struct suite suite_clients;
 extern const struct suite suite_emulate;
 extern const struct suite suite_forms;
+extern const struct suite suite_hotplug;
 extern const struct suite suite_interfere;
 extern const struct suite suite_lock;
 extern const struct suite suite_module;

@@ -13,6 +13,7 @@
 #include "machine.h"
 #include "machine_text.h"
 #include "module.h"
+#include "module_loading.h"
 #include "x86.h"
 
 #define NR_STAYING 4
@@ -303,6 +304,22 @@ static const struct bench module_benches[] = {
 		.check = module_check,
 		.sample = module_sample,
 		.teardown = module_teardown,
+	},
+	{
+		.name = "load",
+		.series = loading_series,
+		.nr_series = LOADING_NR_SERIES,
+		.setup = loading_setup,
+		.sample = loading_sample,
+		.teardown = loading_teardown,
+	},
+	{
+		.name = "named-trap",
+		.series = named_trap_series,
+		.nr_series = NAMED_TRAP_NR_SERIES,
+		.setup = named_trap_setup,
+		.sample = named_trap_sample,
+		.teardown = loading_teardown,
 	},
 };
 

@@ -123,6 +123,10 @@ KEY_OFF_EARLY test_static_key only_the_first_and_the_last_patch
 KEY_OFF_EARLY test_static_key two_patchers_at_once_never_see_the_key_on_before_the_code
 FUNC_FIRST test_static_call the_new_function_is_named_when_all_sites_call_it
 LOCKS_STAY_UP test_image_patching locks_are_out_while_one_cpu_runs_and_back_before_the_next
+UP_STAYS_UP test_cpu_hotplug text_is_in_up_form_while_one_cpu_is_left
+UP_STAYS_UP test_cpu_hotplug without_locks_nobody_comes_in
+MODULE_KEEPS_ORIGINALS test_module_load a_module_is_found_when_all_is_done_and_seen_by_all
+UNLOADED_STAYS_LISTED test_module_load what_is_unloaded_is_forgotten_by_all
 FREE_TABLE_EARLY test_image_patching the_lock_table_is_freed_when_locks_are_back_for_good
 END
 
@@ -219,6 +223,7 @@ while read -r fault suite row reason; do
 		skip "$fault is seen by another CPU" "needs two CPUs"
 	fi
 done <<'END'
+ONLINE_WITHOUT_SYNC hotplug hotplug/resync serialised 0 times on its way in
 LOCKS_NOT_REMOVED switch switch/up-loses no update lost in UP form
 LOCKS_NOT_RESTORED switch switch/no-lost-update updates lost in SMP form
 OMIT_INT3 forms forms/nop5-jmp32 took vector

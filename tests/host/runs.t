@@ -15,7 +15,7 @@ smpoke=$B/host/smpoke
 out=$B/host-test
 rm -rf "$out"
 mkdir -p "$out"
-all=check,emulate,forms,places,queue,lock,alternatives,switch,sync,poke,clients,module,interfere
+all=check,emulate,forms,places,queue,lock,alternatives,switch,sync,poke,clients,module,hotplug,interfere
 lacks="needs irq_off|needs ring0"
 grep -qw serialize /proc/cpuinfo || lacks="$lacks|needs serialize"
 alone="needs smp|$lacks"
@@ -68,6 +68,14 @@ fi
 run noreplace-smp --cpus 1 --suite check --noreplace-smp
 equal "--noreplace-smp: own LOCKs were never out" \
 	"$(fact "$run" own_locks_started) $(fact "$run" own_locks_now) $(fact "$run" own_locks_to_up)" "smp smp 0"
+
+if [ "$(nproc)" -ge 2 ]; then
+	run two-way --cpus 2 --suite hotplug --smp-alt-two-way
+	judge_run "--smp-alt-two-way: the results" "$run" host 2 hotplug '' "$lacks"
+	run at-boot --cpus 2 --suite hotplug --smp-alt-boot
+	equal "--smp-alt-boot: with more than one CPU own LOCKs were never out" \
+		"$(fact "$run" own_locks_started) $(fact "$run" own_locks_to_up)" "smp 0"
+fi
 
 run same-seed --cpus 1 --suite forms --seed 4711
 equal "the seed is told" "$(fact "$run" seed)" 4711

@@ -105,9 +105,15 @@ done <<'END'
 smpoke.so __alt_instructions __alt_instructions_end 14 .rodata A
 smpoke.so __alt_replacement __alt_replacement_end 1 .rodata A
 smpoke.so __smp_locks __smp_locks_end 4 .data WA
+smpoke.so __smp_altinstr __smp_altinstr_end 16 .data WA
+smpoke.so __smp_altinstr_replacement __smp_altinstr_replacement_end 1 .data WA
+smpoke.so __smp_altinstr_saved __smp_altinstr_saved_end 1 .data WA
 host/smpoke __alt_instructions __alt_instructions_end 14 .alttable A
 host/smpoke __alt_replacement __alt_replacement_end 1 .alttable A
-host/smpoke __smp_locks __smp_locks_end 4 .locktable A
+host/smpoke __smp_locks __smp_locks_end 4 .locktable WA
+host/smpoke __smp_altinstr __smp_altinstr_end 16 .locktable WA
+host/smpoke __smp_altinstr_replacement __smp_altinstr_replacement_end 1 .locktable WA
+host/smpoke __smp_altinstr_saved __smp_altinstr_saved_end 1 .locktable WA
 END
 
 equal "host: no segment is writable and executable" \
@@ -161,12 +167,14 @@ equal "the vector of the sync calls sync_interrupt and nothing else" \
 # The controls: one breach each, planted into the section, and beside each what is no breach.
 cat >"$work/planted.c" <<'END'
 #include "atomic.h"
+#include "spinlock.h"
 #include "x86.h"
 u32 word;
 void (*hook)(void);
 __attribute__((noinline)) void outside(void) { word = 1; }
 noinstr u32 patchable(void) { return atomic_fetch_add(&word, 1); }
 noinstr u64 has_alternative(void) { return rdtsc_ordered(); }
+noinstr void has_sequence(void) { spin_lock(&word, 1); }
 noinstr u32 locks_for_good(void) { return raw_atomic_fetch_add(&word, 1); }
 noinstr void leaves(void) { outside(); __asm__ volatile(""); }
 noinstr void jumps_away(void) { outside(); }
@@ -187,7 +195,7 @@ noinstr u32 switches(u32 v)
 	return 0;
 }
 noinstr u32 stays(u32 v) { return v ? locks_for_good() : 0; }
-u32 fine(void) { return atomic_fetch_add(&word, 2) + rdtsc_ordered(); }
+u32 fine(void) { spin_lock(&word, 2); return atomic_fetch_add(&word, 2) + rdtsc_ordered(); }
 END
 gcc -O2 -fPIC -shared -fvisibility=hidden -fcf-protection=none -fjump-tables -Wl,-Bsymbolic -Iinclude \
 	"$work/planted.c" -o "$work/planted.so" -Wl,-u,patchable -Wl,-u,leaves
@@ -198,6 +206,7 @@ while IFS='|' read -r breach report; do
 done <<'END'
 a LOCK_PREFIX in .noinstr.text|LOCK_PREFIX at 0x[0-9a-f]+ is in .noinstr.text
 an ALTERNATIVE in .noinstr.text|ALTERNATIVE at 0x[0-9a-f]+ is in .noinstr.text
+an ALTERNATIVE_SMP in .noinstr.text|ALTERNATIVE_SMP at 0x[0-9a-f]+ is in .noinstr.text
 a call out of .noinstr.text|^leaves>outside$
 a jump out of .noinstr.text|^jumps_away>outside$
 a call with prefixes out of .noinstr.text|^leaves_prefixed>outside$
@@ -210,7 +219,9 @@ refute "control: a name that nothing has" 'there is no nowhere in .noinstr.text'
 equal "control: of the two LOCK_PREFIXes only the one that is in there" \
 	"$(planted | grep -c LOCK_PREFIX)" 1
 equal "control: of the two ALTERNATIVEs only the one that is in there" \
-	"$(planted | grep -c ALTERNATIVE)" 1
+	"$(planted | grep -c 'ALTERNATIVE at')" 1
+equal "control: of the two ALTERNATIVE_SMPs only the one that is in there" \
+	"$(planted | grep -c ALTERNATIVE_SMP)" 1
 equal "control: what is named, and what stays inside, is no breach" \
 	"$(planted stays locks_for_good 'leaves>outside' | grep -cE '^(leaves>|stays|locks_for_good|fine)')" 0
 plan
