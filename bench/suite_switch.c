@@ -7,40 +7,34 @@
  * something only beside UP form, run the same way on the same CPUs, which has to lose some.
  */
 #include "bench.h"
-#include "atomic.h"
 #include "hash.h"
 #include "machine.h"
 #include "region_locks.h"
 #include "switch_time.h"
+#include "together.h"
 #include "x86.h"
 
 #define NR_OPS 64
 #define NR_PASSES 2000 /* of each CPU in a round */
-#define DEADLINE_NS (10 * NSEC_PER_SEC)
-#define MAX_CPUS 256
-
-struct switched;
-
-/* What a CPU that counts tells the others. */
-struct counter_cpu {
-	u64 round; /* the last one that it has come to */
-	bool late; /* somebody else did not come */
-	struct switched *all;
-} __attribute__((aligned(FALSE_SHARING_BYTES)));
 
 struct switched {
 	struct region region;
 	u64 smp_hash; /* of its text, as it was built */
-	u64 round;
-	u32 nr_cpus;
-	bool left_behind; /* a CPU did not end, and may still run the region */
-	struct counter_cpu cpu[MAX_CPUS];
+	struct together together;
 	u64 counter __attribute__((aligned(FALSE_SHARING_BYTES)));
 };
 
 static const enum smp_up_form up_forms[] = { SMP_UP_DS, SMP_UP_NOP };
 
 /* ---- The region ---- */
+
+static void count(void *arg, u32 cpu)
+{
+	struct switched *s = arg;
+
+	(void)cpu;
+	((rmw_fn)s->region.text)(&s->counter, NR_PASSES);
+}
 
 static u64 hash_text(const struct region *region)
 {
@@ -70,9 +64,12 @@ static int switched_setup(struct bench_run *run)
 		return bench_fail(run, -ERR_NOMEM, "no memory for the bench");
 	run->priv = s;
 	run->sites = NR_OPS;
-	run->cpus = s->nr_cpus = run->bench->min_cpus > 1 ? machine_nr_cpus() : 1;
-	if (s->nr_cpus > MAX_CPUS)
-		return bench_fail(run, -ERR_UNSUPPORTED, "needs %u CPUs or fewer", MAX_CPUS);
+	run->cpus = s->together.nr_cpus = run->bench->min_cpus > 1 ? machine_nr_cpus() : 1;
+	if (run->cpus > TOGETHER_MAX_CPUS)
+		return bench_fail(run, -ERR_UNSUPPORTED, "needs %u CPUs or fewer",
+				  TOGETHER_MAX_CPUS);
+	s->together.run = count;
+	s->together.arg = s;
 	if (region_build_rmw(&s->region, ASM_RMW_INC, true, 1, NR_OPS))
 		return bench_fail(run, -ERR_NOMEM, "%s", region_why());
 	s->smp_hash = hash_text(&s->region);
@@ -83,7 +80,7 @@ static void switched_teardown(struct bench_run *run)
 {
 	struct switched *s = run->priv;
 
-	if (!s || s->left_behind)
+	if (!s || s->together.left_behind)
 		return;
 	if (s->region.text)
 		region_free(&s->region);
@@ -103,76 +100,20 @@ static int round_trip_sample(struct bench_run *run, u64 *values)
 
 /* ---- CPUs that count together ---- */
 
-/* Nobody begins before all have come: alone, even a CPU without LOCK loses nothing. */
-static bool all_have_come(struct switched *s)
-{
-	u64 deadline = rdtsc() + machine_ticks(DEADLINE_NS);
-
-	for (u32 cpu = 0; cpu < s->nr_cpus; cpu++) {
-		/* A-come: pairs with R-come. */
-		while (load_acquire(&s->cpu[cpu].round) < s->round) {
-			if (rdtsc() > deadline)
-				return false;
-			cpu_relax();
-		}
-	}
-	return true;
-}
-
-static void count(void *arg)
-{
-	struct counter_cpu *me = arg;
-	struct switched *s = me->all;
-
-	/* R-come: nothing is passed with it but that it has come. Pairs with A-come. */
-	store_release(&me->round, s->round);
-	me->late = !all_have_come(s);
-	if (!me->late)
-		((rmw_fn)s->region.text)(&s->counter, NR_PASSES);
-}
-
-static int wait_for_all(struct bench_run *run, struct switched *s)
-{
-	int err = 0;
-
-	for (u32 cpu = 1; cpu < s->nr_cpus; cpu++) {
-		int one = machine_cpu_wait(cpu, 2 * DEADLINE_NS, NULL);
-
-		s->left_behind = s->left_behind || one == -ERR_TIMEOUT;
-		/* -ERR_INVAL: it was never started. */
-		if (one && one != -ERR_INVAL)
-			err = bench_fail(run, one, "cpu %u did not end well", cpu);
-		else if (s->cpu[cpu].late)
-			err = bench_fail(run, -ERR_TIMEOUT, "cpu %u waited in vain", cpu);
-	}
-	return err;
-}
-
 static u64 nr_updates(const struct switched *s)
 {
-	return (u64)s->nr_cpus * NR_PASSES * NR_OPS;
+	return (u64)s->together.nr_cpus * NR_PASSES * NR_OPS;
 }
 
 /* One round of all CPUs. Return: 0 with the updates that got lost, or an error with reason. */
 static int count_together(struct bench_run *run, struct switched *s, u64 *ret_lost)
 {
-	int err = 0, end;
+	int err;
 
 	s->counter = 0;
-	s->round++;
-	for (u32 cpu = 0; cpu < s->nr_cpus; cpu++)
-		s->cpu[cpu].all = s;
-	for (u32 cpu = 1; cpu < s->nr_cpus && !err; cpu++)
-		err = machine_cpu_start(cpu, count, &s->cpu[cpu]);
-	if (err)
-		bench_fail(run, err, "a CPU could not be started");
-	else
-		count(&s->cpu[0]);
-	end = wait_for_all(run, s);
-	if (!err && !end && s->cpu[0].late)
-		end = bench_fail(run, -ERR_TIMEOUT, "another CPU did not come");
+	err = together_run(run, &s->together);
 	*ret_lost = nr_updates(s) - s->counter;
-	return err ? err : end;
+	return err;
 }
 
 /* It is the text that came back which must lose nothing. */
