@@ -46,22 +46,50 @@ static void encode(struct assembler *a, ZydisEncoderRequest *req)
 		put_bytes(a, bytes, len);
 }
 
-static void add_reg(ZydisEncoderRequest *req, enum asm_reg reg)
+static ZydisRegister sized_register(enum asm_reg reg, u32 bytes)
+{
+	switch (bytes) {
+	case 1:
+		/* AH, CH, DH and BH stand between BL and SPL. */
+		if (reg < ASM_RSP)
+			return ZYDIS_REGISTER_AL + reg;
+		return reg < ASM_R8 ? ZYDIS_REGISTER_SPL + (reg - ASM_RSP)
+				    : ZYDIS_REGISTER_R8B + (reg - ASM_R8);
+	case 2:
+		return ZYDIS_REGISTER_AX + reg;
+	case 4:
+		return ZYDIS_REGISTER_EAX + reg;
+	default:
+		return ZYDIS_REGISTER_RAX + reg;
+	}
+}
+
+static void add_sized_reg(ZydisEncoderRequest *req, enum asm_reg reg, u32 bytes)
 {
 	ZydisEncoderOperand *op = &req->operands[req->operand_count++];
 
 	op->type = ZYDIS_OPERAND_TYPE_REGISTER;
-	op->reg.value = ZYDIS_REGISTER_RAX + reg;
+	op->reg.value = sized_register(reg, bytes);
 }
 
-static void add_mem(ZydisEncoderRequest *req, ZydisRegister base, s64 disp)
+static void add_reg(ZydisEncoderRequest *req, enum asm_reg reg)
+{
+	add_sized_reg(req, reg, 8);
+}
+
+static void add_sized_mem(ZydisEncoderRequest *req, ZydisRegister base, s64 disp, u32 bytes)
 {
 	ZydisEncoderOperand *op = &req->operands[req->operand_count++];
 
 	op->type = ZYDIS_OPERAND_TYPE_MEMORY;
 	op->mem.base = base;
 	op->mem.displacement = disp;
-	op->mem.size = 8;
+	op->mem.size = bytes;
+}
+
+static void add_mem(ZydisEncoderRequest *req, ZydisRegister base, s64 disp)
+{
+	add_sized_mem(req, base, disp, 8);
 }
 
 static void add_imm(ZydisEncoderRequest *req, u64 imm)
@@ -72,27 +100,77 @@ static void add_imm(ZydisEncoderRequest *req, u64 imm)
 	op->imm.u = imm;
 }
 
-void asm_rmw(struct assembler *a, enum asm_rmw op, bool lock, enum asm_reg base, s32 disp,
-	     enum asm_reg reg)
+static void add_operand(ZydisEncoderRequest *req, struct asm_operand operand, u32 bytes)
+{
+	if (operand.kind == ASM_REG)
+		add_sized_reg(req, operand.reg, bytes);
+	else if (operand.kind == ASM_MEM)
+		add_sized_mem(req, ZYDIS_REGISTER_RAX + operand.reg, operand.value, bytes);
+	else if (operand.kind == ASM_IMM)
+		add_imm(req, (u64)operand.value);
+}
+
+void asm_locked(struct assembler *a, bool lock, enum asm_op op, u32 bytes, struct asm_operand to,
+		struct asm_operand from)
 {
 	static const ZydisMnemonic mnemonics[] = {
-		[ASM_RMW_INC] = ZYDIS_MNEMONIC_INC,	    [ASM_RMW_DEC] = ZYDIS_MNEMONIC_DEC,
-		[ASM_RMW_ADD] = ZYDIS_MNEMONIC_ADD,	    [ASM_RMW_XADD] = ZYDIS_MNEMONIC_XADD,
-		[ASM_RMW_CMPXCHG] = ZYDIS_MNEMONIC_CMPXCHG, [ASM_RMW_BTS] = ZYDIS_MNEMONIC_BTS,
-		[ASM_RMW_XCHG] = ZYDIS_MNEMONIC_XCHG,
+		[ASM_ADC] = ZYDIS_MNEMONIC_ADC,
+		[ASM_ADD] = ZYDIS_MNEMONIC_ADD,
+		[ASM_AND] = ZYDIS_MNEMONIC_AND,
+		[ASM_BTC] = ZYDIS_MNEMONIC_BTC,
+		[ASM_BTR] = ZYDIS_MNEMONIC_BTR,
+		[ASM_BTS] = ZYDIS_MNEMONIC_BTS,
+		[ASM_CMP] = ZYDIS_MNEMONIC_CMP,
+		[ASM_CMPXCHG] = ZYDIS_MNEMONIC_CMPXCHG,
+		[ASM_CMPXCHG8B] = ZYDIS_MNEMONIC_CMPXCHG8B,
+		[ASM_CMPXCHG16B] = ZYDIS_MNEMONIC_CMPXCHG16B,
+		[ASM_DEC] = ZYDIS_MNEMONIC_DEC,
+		[ASM_INC] = ZYDIS_MNEMONIC_INC,
+		[ASM_MFENCE] = ZYDIS_MNEMONIC_MFENCE,
+		[ASM_MOV] = ZYDIS_MNEMONIC_MOV,
+		[ASM_NEG] = ZYDIS_MNEMONIC_NEG,
+		[ASM_NOT] = ZYDIS_MNEMONIC_NOT,
+		[ASM_OR] = ZYDIS_MNEMONIC_OR,
+		[ASM_PAUSE] = ZYDIS_MNEMONIC_PAUSE,
+		[ASM_SBB] = ZYDIS_MNEMONIC_SBB,
+		[ASM_SUB] = ZYDIS_MNEMONIC_SUB,
+		[ASM_TEST] = ZYDIS_MNEMONIC_TEST,
+		[ASM_XADD] = ZYDIS_MNEMONIC_XADD,
+		[ASM_XCHG] = ZYDIS_MNEMONIC_XCHG,
+		[ASM_XOR] = ZYDIS_MNEMONIC_XOR,
 	};
 	ZydisEncoderRequest req = request(mnemonics[op]);
 
 	if (lock)
 		req.prefixes = ZYDIS_ATTRIB_HAS_LOCK;
-	add_mem(&req, ZYDIS_REGISTER_RAX + base, disp);
-	if (op == ASM_RMW_ADD)
-		add_imm(&req, 1);
-	else if (op == ASM_RMW_BTS)
-		add_imm(&req, 3);
-	else if (op != ASM_RMW_INC && op != ASM_RMW_DEC)
-		add_reg(&req, reg);
+	a->nr_locks += lock;
+	add_operand(&req, to, bytes);
+	add_operand(&req, from, bytes);
 	encode(a, &req);
+}
+
+void asm_insn(struct assembler *a, enum asm_op op, u32 bytes, struct asm_operand to,
+	      struct asm_operand from)
+{
+	asm_locked(a, false, op, bytes, to, from);
+}
+
+void asm_rmw(struct assembler *a, enum asm_rmw op, bool lock, enum asm_reg base, s32 disp,
+	     enum asm_reg reg)
+{
+	static const enum asm_op ops[] = {
+		[ASM_RMW_INC] = ASM_INC,	 [ASM_RMW_ADD] = ASM_ADD, [ASM_RMW_XADD] = ASM_XADD,
+		[ASM_RMW_CMPXCHG] = ASM_CMPXCHG, [ASM_RMW_BTS] = ASM_BTS, [ASM_RMW_XCHG] = ASM_XCHG,
+	};
+	struct asm_operand from = asm_reg(reg);
+
+	if (op == ASM_RMW_INC)
+		from = asm_none();
+	else if (op == ASM_RMW_ADD)
+		from = asm_imm(1);
+	else if (op == ASM_RMW_BTS)
+		from = asm_imm(3);
+	asm_locked(a, lock, ops[op], 8, asm_mem(base, disp), from);
 }
 
 static void encode_reg(struct assembler *a, ZydisMnemonic mnemonic, enum asm_reg reg)
@@ -134,31 +212,6 @@ void asm_load(struct assembler *a, enum asm_reg reg, enum asm_reg base, s32 disp
 
 	add_reg(&req, reg);
 	add_mem(&req, ZYDIS_REGISTER_RAX + base, disp);
-	encode(a, &req);
-}
-
-void asm_store(struct assembler *a, enum asm_reg base, s32 disp, enum asm_reg reg)
-{
-	ZydisEncoderRequest req = request(ZYDIS_MNEMONIC_MOV);
-
-	add_mem(&req, ZYDIS_REGISTER_RAX + base, disp);
-	add_reg(&req, reg);
-	encode(a, &req);
-}
-
-void asm_store_imm(struct assembler *a, enum asm_reg base, s32 disp, s32 imm)
-{
-	ZydisEncoderRequest req = request(ZYDIS_MNEMONIC_MOV);
-
-	add_mem(&req, ZYDIS_REGISTER_RAX + base, disp);
-	add_imm(&req, (u64)(s64)imm);
-	encode(a, &req);
-}
-
-void asm_pause(struct assembler *a)
-{
-	ZydisEncoderRequest req = request(ZYDIS_MNEMONIC_PAUSE);
-
 	encode(a, &req);
 }
 
@@ -239,14 +292,20 @@ void asm_jnz(struct assembler *a, enum asm_width width, u64 target)
 	branch(a, ZYDIS_MNEMONIC_JNZ, width, target);
 }
 
-void asm_js(struct assembler *a, enum asm_width width, u64 target)
-{
-	branch(a, ZYDIS_MNEMONIC_JS, width, target);
-}
-
 void asm_jns(struct assembler *a, enum asm_width width, u64 target)
 {
 	branch(a, ZYDIS_MNEMONIC_JNS, width, target);
+}
+
+void asm_jump_if(struct assembler *a, enum asm_condition condition, u64 target)
+{
+	static const ZydisMnemonic mnemonics[] = {
+		[ASM_IF_CARRY] = ZYDIS_MNEMONIC_JB, [ASM_IF_NO_CARRY] = ZYDIS_MNEMONIC_JNB,
+		[ASM_IF_ZERO] = ZYDIS_MNEMONIC_JZ,  [ASM_IF_NOT_ZERO] = ZYDIS_MNEMONIC_JNZ,
+		[ASM_IF_SIGN] = ZYDIS_MNEMONIC_JS,  [ASM_IF_LESS_OR_EQUAL] = ZYDIS_MNEMONIC_JLE,
+	};
+
+	branch(a, mnemonics[condition], ASM_NEAR, target);
 }
 
 /* From core's table: Zydis 4.0 mistranslates one NOP form. */

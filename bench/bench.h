@@ -27,7 +27,7 @@ struct bench;
 struct bench_run {
 	const struct bench *bench;
 	const struct options *options;
-	u32 cpus; /* taking part, this one included; set by set-up */
+	u32 cpus; /* taking part, this one included; set by set-up, or by the runner for per_cpus */
 	u32 sites; /* for results.csv; set by set-up, or by the runner for per_batch */
 	u64 seed; /* differs from bench to bench, follows from --seed */
 	u64 floor[BENCH_MAX_SERIES]; /* 0 = none; may be set any time before tear-down */
@@ -43,9 +43,12 @@ struct bench {
 	u32 needs_caps; /* all of these, or every row is a skip that names the missing one */
 	u32 min_cpus; /* 0 and 1: any */
 	const void *param;
+	u32 budget_share; /* takes one part in so many of the plan's budget; 0 = all of it */
 	u32 nr_samples; /* exactly so many, however long they take; 0 = as many as the plan has time
 			   for */
 	bool per_batch; /* run once for each size of --batch, with run->sites set before set-up */
+	bool per_cpus; /* run once for each number of CPUs from 2 to all, run->cpus set before
+			  set-up; above 4 each power of two, and all */
 
 	/*
 	 * Build the subject. Return: 0, or an error with run->reason set. -ERR_UNSUPPORTED = skip.
@@ -83,6 +86,7 @@ extern const struct suite suite_lock;
 extern const struct suite suite_module;
 extern const struct suite suite_places;
 extern const struct suite suite_poke;
+extern const struct suite suite_primitives;
 extern const struct suite suite_queue;
 extern const struct suite suite_soak;
 extern const struct suite suite_switch;

@@ -34,6 +34,7 @@ int draft_begin(struct draft *draft, struct region *region, size_t bytes, size_t
 {
 	why[0] = 0;
 	memset(region, 0, sizeof(*region));
+	memset(draft, 0, sizeof(*draft));
 	draft->bytes = bytes - first;
 	draft->buf = machine_alloc(draft->bytes);
 	region->text_bytes = bytes;

@@ -32,6 +32,15 @@ int draft_begin(struct draft *draft, struct region *region, size_t bytes, size_t
  */
 int draft_finish(struct draft *draft, struct region *region, int err);
 
+/**
+ * region_finish_locks() - draft_finish(), then decode the copy, make its table of LOCK prefixes,
+ * and load it as a module
+ *
+ * Return: 0; -ERR_NOMEM; -ERR_CORRUPT unless there are as many as were encoded. @region is free
+ * then.
+ */
+int region_finish_locks(struct draft *draft, struct region *region, int err);
+
 /* draft_fail() - set what region_why() says. Return: @error. */
 int draft_fail(int error, const char *what);
 

@@ -22,6 +22,7 @@ const char *error_name(int error);
 
 size_t text_len(const char *s);
 bool text_equal(const char *a, const char *b);
+bool text_starts(const char *s, const char *start); /* with @start */
 
 /**
  * number_parse() - an unsigned decimal, or hexadecimal with 0x

@@ -49,9 +49,10 @@ static void emit_rmw_loop(struct assembler *a, enum asm_rmw op, bool lock, u32 n
 
 /*
  * Decode what really stands in text, one instruction after the other, and note every LOCK prefix in
- * the table, which has room for one an operation. Return: 0 when the region is what was planned.
+ * the table, which has room for as many as were encoded. Return: 0 when the region is what was
+ * planned.
  */
-static int check_rmw(struct region *region, u32 nr_planned)
+static int check_locks(struct region *region, u32 nr_planned)
 {
 	struct insn insn;
 	u32 nr = 0;
@@ -84,14 +85,15 @@ static int alloc_lock_table(struct region *region, u32 nr_locks)
 #define RMW_MAX_BYTES 12
 #define RMW_FRAME_BYTES 256
 
-/* What is decoded, and its table, for a draft that has been encoded unless @err. */
-static int finish_rmw(struct draft *draft, struct region *ret, u32 nr_locks, int err)
+int region_finish_locks(struct draft *draft, struct region *ret, int err)
 {
+	u32 nr_locks = draft->a.nr_locks;
+
 	err = draft_finish(draft, ret, err);
 	if (!err)
 		err = alloc_lock_table(ret, nr_locks);
 	if (!err)
-		err = check_rmw(ret, nr_locks);
+		err = check_locks(ret, nr_locks);
 	if (!err)
 		err = region_load(ret, "loop", ret->text_end, NULL);
 	if (err)
@@ -108,7 +110,7 @@ int region_build_rmw(struct region *ret, enum asm_rmw op, bool lock, u32 nr_line
 		emit_rmw_loop(&draft.a, op, lock, nr_lines, nr_ops);
 		ret->nr_ops = nr_ops;
 	}
-	return finish_rmw(&draft, ret, lock ? nr_ops : 0, err);
+	return region_finish_locks(&draft, ret, err);
 }
 
 int region_build_locks(struct region *ret, u32 nr_locks, u32 stride_bytes)
@@ -124,7 +126,7 @@ int region_build_locks(struct region *ret, u32 nr_locks, u32 stride_bytes)
 	if (!err)
 		asm_ret(&draft.a);
 	ret->nr_ops = nr_locks;
-	return finish_rmw(&draft, ret, nr_locks, err);
+	return region_finish_locks(&draft, ret, err);
 }
 
 /* A number for each, so that no two modules have one name. */

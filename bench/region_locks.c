@@ -17,6 +17,7 @@ int region_locks_switch(const struct region *region, bool smp, enum smp_up_form 
 int region_locks_to(struct bench_run *run, const struct region *region, bool smp,
 		    enum smp_up_form form)
 {
+	u32 nr_locks = (u32)(region->locks_end - region->locks);
 	struct smp_locks_result result;
 	int err;
 
@@ -25,9 +26,9 @@ int region_locks_to(struct bench_run *run, const struct region *region, bool smp
 	text_mutex_unlock();
 	if (err)
 		return bench_fail(run, err, "the region could not be switched");
-	if (result.nr_changed != region->nr_ops)
+	if (result.nr_changed != nr_locks)
 		return bench_fail(run, -ERR_VERIFY, "%u of %u prefixes switched", result.nr_changed,
-				  region->nr_ops);
+				  nr_locks);
 	return 0;
 }
 

@@ -34,7 +34,7 @@ struct layout {
 	u64 lock[NR_LOCKS];
 };
 
-#define WORD(member) ((s32)offsetof(struct guarded, member))
+#define WORD(member) asm_mem(ASM_RDI, (s32)offsetof(struct guarded, member))
 
 /* again: xor eax, eax; lock cmpxchg; jz out; pause; jmp again; out: */
 static void emit_spin_lock(struct assembler *a, struct layout *layout)
@@ -43,9 +43,9 @@ static void emit_spin_lock(struct assembler *a, struct layout *layout)
 
 	layout->site[SPINLOCK] = again;
 	asm_zero_eax(a);
-	asm_rmw(a, ASM_RMW_CMPXCHG, true, ASM_RDI, WORD(spinlock), ASM_RCX);
+	asm_locked(a, true, ASM_CMPXCHG, 8, WORD(spinlock), asm_reg(ASM_RCX));
 	asm_jz(a, ASM_SHORT, asm_here(a) + 3 * 2);
-	asm_pause(a);
+	asm_insn(a, ASM_PAUSE, 0, asm_none(), asm_none());
 	asm_jmp(a, ASM_SHORT, again);
 	layout->site_end[SPINLOCK] = asm_here(a);
 }
@@ -53,15 +53,15 @@ static void emit_spin_lock(struct assembler *a, struct layout *layout)
 static void emit_down(struct assembler *a, struct layout *layout)
 {
 	layout->down = layout->site[SEMAPHORE] = asm_here(a);
-	asm_rmw(a, ASM_RMW_DEC, true, ASM_RDI, WORD(semaphore), ASM_RAX);
-	asm_js(a, ASM_NEAR, layout->slow);
+	asm_locked(a, true, ASM_DEC, 8, WORD(semaphore), asm_none());
+	asm_jump_if(a, ASM_IF_SIGN, layout->slow);
 	layout->site_end[SEMAPHORE] = asm_here(a);
 }
 
 static void emit_up(struct assembler *a, u64 *ret_lock)
 {
 	*ret_lock = asm_here(a);
-	asm_rmw(a, ASM_RMW_INC, true, ASM_RDI, WORD(semaphore), ASM_RAX);
+	asm_locked(a, true, ASM_INC, 8, WORD(semaphore), asm_none());
 }
 
 static void emit_loop(struct assembler *a, struct layout *layout)
@@ -69,10 +69,10 @@ static void emit_loop(struct assembler *a, struct layout *layout)
 	asm_mov_imm(a, ASM_RCX, 1);
 	layout->loop = asm_here(a);
 	emit_spin_lock(a, layout);
-	asm_rmw(a, ASM_RMW_INC, false, ASM_RDI, WORD(under_spinlock), ASM_RAX);
-	asm_store_imm(a, ASM_RDI, WORD(spinlock), 0);
+	asm_insn(a, ASM_INC, 8, WORD(under_spinlock), asm_none());
+	asm_insn(a, ASM_MOV, 8, WORD(spinlock), asm_imm(0));
 	emit_down(a, layout);
-	asm_rmw(a, ASM_RMW_INC, false, ASM_RDI, WORD(under_semaphore), ASM_RAX);
+	asm_insn(a, ASM_INC, 8, WORD(under_semaphore), asm_none());
 	emit_up(a, &layout->lock[0]);
 	asm_sub_imm(a, ASM_RSI, 1);
 	asm_jnz(a, ASM_NEAR, layout->loop);
@@ -80,7 +80,7 @@ static void emit_loop(struct assembler *a, struct layout *layout)
 	/* Whoever came too late takes it back, and tries again. */
 	layout->slow = asm_here(a);
 	emit_up(a, &layout->lock[1]);
-	asm_pause(a);
+	asm_insn(a, ASM_PAUSE, 0, asm_none(), asm_none());
 	asm_jmp(a, ASM_NEAR, layout->down);
 }
 
@@ -118,10 +118,10 @@ static int encode_up(struct sequences *tables, const struct layout *layout,
 	struct assembler spinlock, semaphore;
 
 	asm_begin(&spinlock, tables->up[SPINLOCK], UP_MAX_BYTES, (u64)tables->up[SPINLOCK]);
-	asm_store(&spinlock, ASM_RDI, WORD(spinlock), ASM_RCX);
+	asm_insn(&spinlock, ASM_MOV, 8, WORD(spinlock), asm_reg(ASM_RCX));
 	asm_begin(&semaphore, tables->up[SEMAPHORE], UP_MAX_BYTES, (u64)tables->up[SEMAPHORE]);
-	asm_rmw(&semaphore, ASM_RMW_DEC, false, ASM_RDI, WORD(semaphore), ASM_RAX);
-	asm_js(&semaphore, ASM_NEAR, layout->slow);
+	asm_insn(&semaphore, ASM_DEC, 8, WORD(semaphore), asm_none());
+	asm_jump_if(&semaphore, ASM_IF_SIGN, layout->slow);
 	ret_len[SPINLOCK] = (u8)spinlock.len;
 	ret_len[SEMAPHORE] = (u8)semaphore.len;
 	return spinlock.error ? spinlock.error : semaphore.error;

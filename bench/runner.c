@@ -33,10 +33,33 @@ const struct runner_plan *runner_plan(enum plan plan)
 	return &plans[plan];
 }
 
-/* How often a bench is run. */
+/* 2, 3, 4, 8, 16 ... */
+static u32 nr_cpus_step(u32 i)
+{
+	return i < 2 ? i + 2 : 1u << i;
+}
+
+/* Those steps, and all CPUs there are. Return: the @i-th, 0 when there are not so many. */
+static u32 nth_nr_cpus(u32 i)
+{
+	u32 all = machine_nr_cpus();
+	u32 before = i ? nr_cpus_step(i - 1) : 1;
+
+	if (before >= all)
+		return 0;
+	return nr_cpus_step(i) < all ? nr_cpus_step(i) : all;
+}
+
+/* How often a bench is run: at least once, to say why it is skipped. */
 static u32 nr_sizes(const struct options *options, const struct bench *bench)
 {
-	return bench->per_batch ? options->nr_batches : 1;
+	u32 nr = 0;
+
+	if (bench->per_batch)
+		return options->nr_batches;
+	while (bench->per_cpus && nth_nr_cpus(nr))
+		nr++;
+	return nr ? nr : 1;
 }
 
 static u32 count_rows(const struct options *options, const struct suite *const *list)
@@ -180,6 +203,8 @@ static bool want_sample(const struct runner *runner, const struct bench *bench, 
 {
 	u64 budget = machine_ticks(runner_plan(runner->options->plan)->budget_ns);
 
+	if (bench->budget_share)
+		budget /= bench->budget_share;
 	if (bench->nr_samples)
 		return nr < bench->nr_samples;
 	return nr < SAMPLES_MAX && spent < HARD_LIMIT * budget &&
@@ -317,14 +342,16 @@ static void report(struct runner *runner, const struct suite *suite, const struc
 	results_flush(results);
 }
 
-/* @sites: the batch size, 0 for a bench that has none. */
+/* @i: which of its sizes. */
 static void run_bench(struct runner *runner, const struct suite *suite, const struct bench *bench,
-		      u32 sites)
+		      u32 i)
 {
+	u32 sites = bench->per_batch ? runner->options->batch[i] : 0;
 	struct results *log = runner->results;
 	struct bench_run run = {
 		.bench = bench,
 		.options = runner->options,
+		.cpus = bench->per_cpus ? nth_nr_cpus(i) : 0,
 		.sites = sites,
 		.seed = bench_seed(runner->options->seed, suite, bench, sites),
 	};
@@ -352,7 +379,7 @@ struct runner_totals runner_run_suite(struct runner *runner, const struct suite 
 		const struct bench *bench = &suite->benches[b];
 
 		for (u32 i = 0; i < nr_sizes(options, bench); i++)
-			run_bench(runner, suite, bench, bench->per_batch ? options->batch[i] : 0);
+			run_bench(runner, suite, bench, i);
 	}
 	for (u32 i = first; i < runner->nr_rows; i++) {
 		enum row_status status = runner->rows[i].status;

@@ -66,6 +66,8 @@ static void list_bench(const struct bench *bench)
 
 	if (bench->per_batch)
 		len += format(line + len, sizeof(line) - len, " each size of --batch:");
+	if (bench->per_cpus)
+		len += format(line + len, sizeof(line) - len, " 2 CPUs and more:");
 	for (u32 i = 0; i < bench->nr_series; i++)
 		len += format(line + len, sizeof(line) - len, " %s", bench->series[i].variant);
 	format(line + len, sizeof(line) - len, "\n");

@@ -208,6 +208,14 @@ static u64 hash_text(const struct region *region)
 	return hash_bytes(HASH_START, region->text, region->text_end - region->text);
 }
 
+static void count(void *arg, u32 cpu)
+{
+	struct last *last = arg;
+
+	(void)cpu;
+	((sequences_fn)last->region.region.text)(&last->words, NR_PASSES);
+}
+
 static int last_setup(struct bench_run *run)
 {
 	struct last *last = machine_alloc(sizeof(*last));
@@ -215,7 +223,10 @@ static int last_setup(struct bench_run *run)
 	if (!last)
 		return bench_fail(run, -ERR_NOMEM, "no memory for the bench");
 	run->priv = last;
-	run->cpus = last->together.nr_cpus = machine_nr_cpus();
+	run->cpus = machine_nr_cpus();
+	last->together.nr_cpus = run->cpus;
+	last->together.run = count;
+	last->together.arg = last;
 	if (run->cpus > TOGETHER_MAX_CPUS)
 		return bench_fail(run, -ERR_UNSUPPORTED, "needs %u CPUs or fewer",
 				  TOGETHER_MAX_CPUS);
@@ -225,11 +236,9 @@ static int last_setup(struct bench_run *run)
 	return 0;
 }
 
-static void count(void *arg)
+static void count_here(void *arg)
 {
-	struct last *last = arg;
-
-	((sequences_fn)last->region.region.text)(&last->words, NR_PASSES);
+	count(arg, 0);
 }
 
 static void begin_round(struct last *last)
@@ -249,7 +258,7 @@ static int count_together(struct bench_run *run, struct last *last, u64 *values)
 	int err;
 
 	begin_round(last);
-	err = together_run(run, &last->together, count, last);
+	err = together_run(run, &last->together);
 	values[LAST_UPDATES] = 2ull * run->cpus * NR_PASSES;
 	values[LAST_LOST] = nr_lost(last, run->cpus);
 	if (!err && values[LAST_LOST])
@@ -279,7 +288,7 @@ static int count_alone(struct bench_run *run, struct last *last)
 	if (!region_locks_are(&last->region.region, SMP_UP_DS))
 		return bench_fail(run, -ERR_VERIFY, "a LOCK is not in UP form");
 	begin_round(last);
-	err = machine_probe(count, last, NULL);
+	err = machine_probe(count_here, last, NULL);
 	if (err)
 		return bench_fail(run, err, "UP form could not be run");
 	if (nr_lost(last, 1))

@@ -28,6 +28,14 @@ static const enum smp_up_form up_forms[] = { SMP_UP_DS, SMP_UP_NOP };
 
 /* ---- The region ---- */
 
+static void count(void *arg, u32 cpu)
+{
+	struct switched *s = arg;
+
+	(void)cpu;
+	((rmw_fn)s->region.text)(&s->counter, NR_PASSES);
+}
+
 static u64 hash_text(const struct region *region)
 {
 	return hash_bytes(HASH_START, region->text, region->text_end - region->text);
@@ -60,6 +68,8 @@ static int switched_setup(struct bench_run *run)
 	if (run->cpus > TOGETHER_MAX_CPUS)
 		return bench_fail(run, -ERR_UNSUPPORTED, "needs %u CPUs or fewer",
 				  TOGETHER_MAX_CPUS);
+	s->together.run = count;
+	s->together.arg = s;
 	if (region_build_rmw(&s->region, ASM_RMW_INC, true, 1, NR_OPS))
 		return bench_fail(run, -ERR_NOMEM, "%s", region_why());
 	s->smp_hash = hash_text(&s->region);
@@ -90,13 +100,6 @@ static int round_trip_sample(struct bench_run *run, u64 *values)
 
 /* ---- CPUs that count together ---- */
 
-static void count(void *arg)
-{
-	struct switched *s = arg;
-
-	((rmw_fn)s->region.text)(&s->counter, NR_PASSES);
-}
-
 static u64 nr_updates(const struct switched *s)
 {
 	return (u64)s->together.nr_cpus * NR_PASSES * NR_OPS;
@@ -108,7 +111,7 @@ static int count_together(struct bench_run *run, struct switched *s, u64 *ret_lo
 	int err;
 
 	s->counter = 0;
-	err = together_run(run, &s->together, count, s);
+	err = together_run(run, &s->together);
 	*ret_lost = nr_updates(s) - s->counter;
 	return err;
 }

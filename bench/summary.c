@@ -7,6 +7,7 @@
 #define CELL_BYTES 24
 #define UNIT_MCYCLES "tsc_mcycles"
 #define UNIT_NS "ns"
+#define LEADS "primitives" /* the suite whose table comes first: what nobody has published */
 
 /* Rows of one suite, or of one bench of it. */
 struct row_range {
@@ -23,7 +24,7 @@ static const char *const status_words[] = {
 
 static bool same_bench(const struct result_row *a, const struct result_row *b)
 {
-	return text_equal(a->bench, b->bench) && a->sites == b->sites;
+	return text_equal(a->bench, b->bench) && a->sites == b->sites && a->cpus == b->cpus;
 }
 
 /* Cut the rows of the first bench off @rest. */
@@ -135,6 +136,68 @@ static void print_lock(struct results *log, struct row_range rest)
 		print_lock_bench(log, take_bench(&rest));
 }
 
+/* What the same primitive cost with most CPUs on it; NULL where nobody was there. */
+static const struct result_row *find_contended(struct row_range rest, const char *primitive)
+{
+	const struct result_row *found = NULL;
+
+	for (u32 i = 0; i < rest.nr; i++) {
+		const struct result_row *row = &rest.rows[i];
+		size_t len = text_len(primitive);
+
+		if (text_starts(row->bench, primitive) && row->bench[len] == '-' &&
+		    text_equal(row->variant, "contended") && is_measured(row) &&
+		    (!found || row->cpus > found->cpus))
+			found = row;
+	}
+	return found;
+}
+
+#define PRIMITIVE_LINE "%-13s %7s %7s %6s %9s %7s %6s %11s %5s\n"
+
+static void print_primitive(struct results *log, struct row_range bench, struct row_range all)
+{
+	const struct result_row *contended = find_contended(all, bench.rows[0].bench);
+	static const char *const variants[] = { "up", "smp", "up-8", "smp-8" };
+	char cells[ARRAY_SIZE(variants)][CELL_BYTES], gain[2][CELL_BYTES];
+	char shared[CELL_BYTES], cpus[CELL_BYTES] = "";
+
+	for (u32 i = 0; i < ARRAY_SIZE(variants); i++)
+		median(cells[i], find_variant(bench, variants[i]));
+	for (u32 i = 0; i < 2; i++) {
+		const struct result_row *up = find_variant(bench, variants[2 * i]);
+		const struct result_row *smp = find_variant(bench, variants[2 * i + 1]);
+
+		ratio(gain[i], is_measured(smp) ? smp->stats.p50 : 0,
+		      is_measured(smp) && is_measured(up) ? up->stats.p50 : 0);
+	}
+	median(shared, contended);
+	if (contended)
+		format(cpus, sizeof(cpus), "%u", contended->cpus);
+	screen_say(log, PRIMITIVE_LINE, bench.rows[0].bench, cells[0], cells[1], gain[0], cells[2],
+		   cells[3], gain[1], shared, cpus);
+	print_reason(log, &bench.rows[0]);
+}
+
+static void print_primitives(struct results *log, struct row_range rest)
+{
+	struct row_range all = rest;
+
+	screen_say(log, "\nprimitives: what patching LOCKs away gains: TSC cycles for one pair, "
+			"median\n");
+	screen_say(log, PRIMITIVE_LINE, "", "UP", "SMP", "gain", "8: UP", "SMP", "gain",
+		   "contended", "CPUs");
+	while (rest.nr) {
+		struct row_range bench = take_bench(&rest);
+
+		if (find_variant(bench, "up"))
+			print_primitive(log, bench, all);
+		else if (bench.rows[0].status != ROW_OK && bench.rows[0].status != ROW_SKIP)
+			screen_say(log, "%s, %u CPUs: %s\n", bench.rows[0].bench,
+				   bench.rows[0].cpus, bench.rows[0].reason);
+	}
+}
+
 #define POKE_LINE "%-9s %5u %9s %9s %8s %5s %6s %7s %6s %6lu\n"
 #define POKE_HEADING "%-9s %5s %9s %9s %8s %5s %6s %7s %6s %6s\n"
 
@@ -216,7 +279,7 @@ static void print_check(struct results *log, struct row_range rest)
 	}
 }
 
-void summary_print(struct results *log, const struct result_row *rows, u32 nr_rows)
+static void print_suite(struct results *log, struct row_range suite)
 {
 	static const struct {
 		const char *suite;
@@ -224,19 +287,29 @@ void summary_print(struct results *log, const struct result_row *rows, u32 nr_ro
 	} tables[] = {
 		{ "check", print_check },
 		{ "lock", print_lock },
+		{ LEADS, print_primitives },
 		{ "poke", print_poke },
 	};
-	struct row_range rest = { rows, nr_rows };
+	u32 i = 0;
 
-	while (rest.nr) {
-		struct row_range suite = take_suite(&rest);
-		u32 i = 0;
+	while (i < ARRAY_SIZE(tables) && !text_equal(tables[i].suite, suite.rows[0].suite))
+		i++;
+	if (i < ARRAY_SIZE(tables))
+		tables[i].print(log, suite);
+	else
+		print_plain(log, suite);
+}
 
-		while (i < ARRAY_SIZE(tables) && !text_equal(tables[i].suite, suite.rows[0].suite))
-			i++;
-		if (i < ARRAY_SIZE(tables))
-			tables[i].print(log, suite);
-		else
-			print_plain(log, suite);
+void summary_print(struct results *log, const struct result_row *rows, u32 nr_rows)
+{
+	for (u32 pass = 0; pass < 2; pass++) {
+		struct row_range rest = { rows, nr_rows };
+
+		while (rest.nr) {
+			struct row_range suite = take_suite(&rest);
+
+			if (text_equal(suite.rows[0].suite, LEADS) == !pass)
+				print_suite(log, suite);
+		}
 	}
 }

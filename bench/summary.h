@@ -7,7 +7,8 @@
 
 #include "results.h"
 
-/* summary_print() - one table for each suite that has rows; rows of a suite stand together */
+/* summary_print() - a table for each suite that has rows, primitives first; its rows stand together
+ */
 void summary_print(struct results *log, const struct result_row *rows, u32 nr_rows);
 
 #endif

@@ -53,6 +53,15 @@ bool text_equal(const char *a, const char *b)
 	return *a == *b;
 }
 
+bool text_starts(const char *s, const char *start)
+{
+	while (*start && *s == *start) {
+		s++;
+		start++;
+	}
+	return !*start;
+}
+
 /* Return: 0 .. base - 1, or -1. */
 static int digit_value(char c, u32 base)
 {

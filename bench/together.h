@@ -1,40 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A procedure that all CPUs begin at once, and that is over when each of them has ended it.
+ * A procedure that runs on several CPUs at once: nobody begins before all have come.
  */
 #ifndef SMPOKE_BENCH_TOGETHER_H
 #define SMPOKE_BENCH_TOGETHER_H
 
 #include "bench.h"
-#include "machine.h"
+#include "types.h"
 
 #define TOGETHER_MAX_CPUS 256
 
 struct together;
 
-/* What a CPU tells the others. */
+/* What a CPU that takes part tells the others. */
 struct together_cpu {
 	u64 round; /* the last one that it has come to */
-	bool late; /* somebody else did not come */
+	u64 ticks; /* how long the procedure took it */
 	struct together *all;
+	u32 cpu;
+	bool late; /* somebody else did not come */
 } __attribute__((aligned(FALSE_SHARING_BYTES)));
 
 struct together {
-	u32 nr_cpus; /* 0 .. nr_cpus - 1 take part */
-	u64 round;
-	bool left_behind; /* a CPU did not end, and may still run the procedure */
-	cpu_fn fn;
+	void (*run)(void *arg, u32 cpu);
 	void *arg;
-	struct together_cpu cpu[TOGETHER_MAX_CPUS];
+	u32 nr_cpus; /* CPUs 0 .. nr_cpus - 1 take part; TOGETHER_MAX_CPUS or fewer */
+	bool left_behind; /* a CPU did not end, and may still use all this */
+	u64 round;
+	struct together_cpu each[TOGETHER_MAX_CPUS];
 };
 
 /**
- * together_run() - @fn(@arg) on CPUs 0 .. nr_cpus - 1, this one included
+ * together_run() - one round
  *
- * Nobody begins before all have come: alone, even a CPU without LOCK loses nothing.
- * Context: boot CPU, the others online and without a procedure. Deadline: seconds.
- * Return: 0, or an error with run->reason set; with left_behind what @fn uses must stay.
+ * Context: boot CPU, none of the others has work. Return: 0, or an error with run->reason set.
  */
-int together_run(struct bench_run *run, struct together *t, cpu_fn fn, void *arg);
+int together_run(struct bench_run *run, struct together *t);
+
+/* together_ticks() - of the CPU that took longest, in the last round */
+u64 together_ticks(const struct together *t);
 
 #endif

@@ -203,6 +203,7 @@ ALLOW_OVERLAP check check/refused site overlaps one already queued
 SITES_UNSORTED clients clients/static-key-56 a change of 56 sites took 168 syncs
 FREED_STAYS_MAPPED check check/freed-page a (load|store) .* a freed page on cpu [0-9]+ did not fault
 LOCKS_NOT_REMOVED switch switch/round-trip a prefix is not in UP form 3e
+LOCKS_NOT_REMOVED primitives primitives/ticket form up is not what it should be
 LOCKS_NOT_RESTORED switch switch/round-trip form 3e and back is not the same text
 UNDECODABLE_REGION lock lock/inc-1line code region: .* is no instruction
 UNDECODABLE_REGION poke poke/batch,.1.sites code region: .* is no instruction
@@ -225,6 +226,8 @@ while read -r fault suite row reason; do
 done <<'END'
 ONLINE_WITHOUT_SYNC hotplug hotplug/resync serialised 0 times on its way in
 LOCKS_NOT_REMOVED switch switch/up-loses no update lost in UP form
+LOCKS_NOT_REMOVED primitives primitives/tas-contended no update lost without LOCKs
+LOCKS_NOT_RESTORED primitives primitives/tas-contended updates lost in SMP form
 LOCKS_NOT_RESTORED switch switch/no-lost-update updates lost in SMP form
 OMIT_INT3 forms forms/nop5-jmp32 took vector
 TAIL_FIRST forms forms/nop2-jmp8 took vector

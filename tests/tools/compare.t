@@ -112,6 +112,18 @@ refute "one run only" 'expected two runs, got 1' tools/compare "$work/fast"
 refute "make compare without runs" 'expected two runs, got 0' make --no-print-directory compare
 match "make compare" "$(make --no-print-directory compare A="$work/slow" B="$work/fast")" '^1 faster, 0 slower'
 
+# Measured with several numbers of CPUs
+cp -r "$work/fast" "$work/each"
+sed -i 's/fast/each/' "$work"/each/*.csv
+sed -n '2{s/fast/each/;s/total,2,/total,4,/p}' "$work/fast/results.csv" >>"$work/each/results.csv"
+sed -n '2,$s/,fast,1,/,each,2,/p' "$work/fast/samples.csv" >>"$work/each/samples.csv"
+equal "each number of CPUs with its like" "$(last tools/compare "$work/each" "$work/each")" \
+	"0 faster, 0 slower, 2 without evidence, 0 not comparable"
+equal "the one that both have" "$(last tools/compare "$work/slow" "$work/each")" \
+	"1 faster, 0 slower, 0 without evidence, 0 not comparable"
+sed -i 's/total,2,/total,8,/' "$work/each/results.csv"
+match "none that both have" "$(tools/compare "$work/slow" "$work/each")" 'not comparable: 2 and 8 CPUs$'
+
 # ---- Runs that are in the tree ----
 
 check "every run in results/ can be added" tools/import-results "$work/all.db" results/2*

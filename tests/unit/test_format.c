@@ -141,6 +141,12 @@ static void texts_are_equal_only_to_the_last_character(void **state)
 	assert_false(text_equal("", "a"));
 	assert_int_equal(text_len(""), 0);
 	assert_int_equal(text_len("abc"), 3);
+	assert_true(text_starts("", ""));
+	assert_true(text_starts("abc", ""));
+	assert_true(text_starts("abc", "ab"));
+	assert_true(text_starts("abc", "abc"));
+	assert_false(text_starts("ab", "abc"));
+	assert_false(text_starts("abc", "b"));
 }
 
 static void expect_number(const char *text, int error, u64 value)

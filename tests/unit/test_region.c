@@ -38,9 +38,6 @@ static u64 model_rmw(enum asm_rmw op, u64 *mem, u32 nr_lines, u32 nr_ops, u64 nr
 		case ASM_RMW_ADD:
 			*m = old + 1;
 			break;
-		case ASM_RMW_DEC:
-			*m = old - 1;
-			break;
 		case ASM_RMW_XADD:
 			*m = old + *r;
 			*r = old;

@@ -289,6 +289,61 @@ static void a_bench_per_batch_runs_once_for_each_size_asked_for(void **state)
 	assert_non_null(strstr(fake_file("log.txt"), "begin fake/good sites=64"));
 }
 
+/* The fixture's set-up says 2; what counts here is how often, and what the runner had said before.
+ */
+static u32 asked_cpus[8], nr_asked;
+
+static int note_cpus(struct bench_run *run)
+{
+	assert_in_range(nr_asked, 0, ARRAY_SIZE(asked_cpus) - 1);
+	asked_cpus[nr_asked++] = run->cpus;
+	return setup(run);
+}
+
+static void a_bench_per_cpus_runs_once_for_each_number_of_them(void **state)
+{
+	static const struct {
+		u32 nr_cpus, nr;
+		u32 asked[5];
+	} cases[] = {
+		{ 1, 1, { 0 } },
+		{ 2, 1, { 2 } },
+		{ 3, 2, { 2, 3 } },
+		{ 4, 3, { 2, 3, 4 } },
+		{ 5, 4, { 2, 3, 4, 5 } },
+		{ 8, 4, { 2, 3, 4, 8 } },
+		{ 9, 5, { 2, 3, 4, 8, 9 } },
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(end(state), 0);
+		begin(state);
+		nr_asked = 0;
+		benches[0].per_cpus = true;
+		benches[0].setup = note_cpus;
+		fake.nr_cpus = cases[i].nr_cpus;
+		run();
+		assert_int_equal(nr_asked, cases[i].nr);
+		assert_int_equal(count_rows("results.csv"), 2 * cases[i].nr);
+		assert_memory_equal(asked_cpus, cases[i].asked, cases[i].nr * sizeof(u32));
+	}
+}
+
+static void a_share_of_the_budget_is_kept(void **state)
+{
+	u32 nr_all, nr_shared;
+
+	(void)state;
+	script.burn_ticks = 10000;
+	fake.budget_ticks = 300 * script.burn_ticks;
+	suite.nr_benches = 2;
+	benches[1].budget_share = 3;
+	run();
+	nr_all = runner.rows[0].stats.n;
+	nr_shared = runner.rows[2].stats.n;
+	assert_in_range(nr_shared, 20, nr_all / 2);
+}
+
 static void a_wrong_row_in_the_table_of_benches_is_said_and_not_run(void **state)
 {
 	(void)state;
@@ -344,6 +399,8 @@ int main(void)
 		TEST(too_few_cpus_is_a_skip_that_says_how_many),
 		TEST(lost_cpus_do_not_count),
 		TEST(a_bench_per_batch_runs_once_for_each_size_asked_for),
+		TEST(a_bench_per_cpus_runs_once_for_each_number_of_them),
+		TEST(a_share_of_the_budget_is_kept),
 		TEST(a_wrong_row_in_the_table_of_benches_is_said_and_not_run),
 		TEST(seeds_differ_between_benches_and_repeat_between_runs),
 	};

@@ -29,7 +29,11 @@ SELECT a.suite, a.bench, a.variant, a.sites, a.unit, a.row,
 	WHEN b.low > a.high THEN 'slower'
 	ELSE 'no evidence' END AS verdict
 FROM one AS a JOIN one AS b USING (suite, bench, variant, sites)
-WHERE a.run = 'A' AND b.run = 'B' AND a.variant <> 'overhead';
+WHERE a.run = 'A' AND b.run = 'B' AND a.variant <> 'overhead' AND
+	-- Measured once for each number of CPUs: equal ones, where both have them.
+	(a.cpus = b.cpus OR NOT EXISTS (SELECT 1 FROM results AS o WHERE o.status = 'ok' AND
+		(o.suite, o.bench, o.variant, o.sites) = (a.suite, a.bench, a.variant, a.sites) AND
+		(o.run, o.cpus) IN (('A', b.cpus), ('B', a.cpus))));
 
 SELECT printf('%-40s %12s %12s %7s  %s', 'median, and what B is', 'A', 'B', 'B/A', 'unit');
 SELECT printf('%-40s %12d %12d %7s  %-11s %s',
