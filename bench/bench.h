@@ -86,6 +86,7 @@ extern const struct suite suite_queue;
 extern const struct suite suite_soak;
 extern const struct suite suite_switch;
 extern const struct suite suite_sync;
+extern const struct suite suite_victim;
 
 /**
  * bench_fail() - set the reason of the bench under way
