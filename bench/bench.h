@@ -22,6 +22,7 @@ struct series {
 };
 
 struct bench;
+struct results;
 
 /* State of the bench under way; the runner zeroes it before set-up. */
 struct bench_run {
@@ -34,6 +35,7 @@ struct bench_run {
 	u64 violations; /* of the invariants this bench watches */
 	char reason[BENCH_REASON_BYTES]; /* why it failed or was skipped */
 	void *priv; /* the suite's own */
+	struct results *log; /* for bench_note() */
 };
 
 struct bench {
@@ -77,6 +79,7 @@ extern const struct suite suite_check;
 extern const struct suite suite_clients;
 extern const struct suite suite_emulate;
 extern const struct suite suite_forms;
+extern const struct suite suite_hazard;
 extern const struct suite suite_interfere;
 extern const struct suite suite_lock;
 extern const struct suite suite_module;
@@ -94,6 +97,11 @@ extern const struct suite suite_victim;
  */
 int bench_fail(struct bench_run *run, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* bench_note() - a line for the log. Context: set-up, check and tear-down; nothing is timed there.
+ */
+void bench_note(const struct bench_run *run, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* bench_violation() - count one more; the first of a bench gives the reason, if there is none */
 void bench_violation(struct bench_run *run, const char *fmt, ...)

@@ -327,6 +327,7 @@ static void run_bench(struct runner *runner, const struct suite *suite, const st
 		.options = runner->options,
 		.sites = sites,
 		.seed = bench_seed(runner->options->seed, suite, bench, sites),
+		.log = log,
 	};
 	struct outcome outcome;
 

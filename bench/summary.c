@@ -204,6 +204,39 @@ static void print_poke(struct results *log, struct row_range rest)
 	}
 }
 
+/* Counts since a bench began: the last and largest is the total. */
+static void total(char cell[CELL_BYTES], const struct result_row *row)
+{
+	figure(cell, row, row ? row->stats.max : 0);
+}
+
+#define HAZARD_LINE "%-11s %11s %8s %8s %7s %6s %6s %6s %6s %6s\n"
+
+static void print_hazard_bench(struct results *log, struct row_range bench)
+{
+	static const char *const variants[] = { "executed",    "torn",	  "first",
+						"torn-within", "torn-8",  "torn-16",
+						"torn-32",     "torn-64", "torn-page" };
+	char c[ARRAY_SIZE(variants)][CELL_BYTES];
+
+	for (u32 i = 0; i < ARRAY_SIZE(variants); i++)
+		total(c[i], find_variant(bench, variants[i]));
+	screen_say(log, HAZARD_LINE, bench.rows[0].bench, c[0], c[1], c[2], c[3], c[4], c[5], c[6],
+		   c[7], c[8]);
+	print_reason(log, &bench.rows[0]);
+}
+
+static void print_hazard(struct results *log, struct row_range rest)
+{
+	screen_say(log, "\nhazard: executions by other CPUs, and how many ran bytes of both forms; "
+			"by the\ncoarsest boundary that what was changed lies across. None: not "
+			"observed, no more\n");
+	screen_say(log, HAZARD_LINE, "", "executed", "torn", "first", "within", "8", "16", "32",
+		   "64", "page");
+	while (rest.nr)
+		print_hazard_bench(log, take_bench(&rest));
+}
+
 static void print_check(struct results *log, struct row_range rest)
 {
 	screen_say(log, "\ncheck: is the machine, and the patching of it, right?\n");
@@ -225,6 +258,7 @@ void summary_print(struct results *log, const struct result_row *rows, u32 nr_ro
 		{ "check", print_check },
 		{ "lock", print_lock },
 		{ "poke", print_poke },
+		{ "hazard", print_hazard },
 	};
 	struct row_range rest = { rows, nr_rows };
 
