@@ -229,6 +229,31 @@ void asm_mov_imm(struct assembler *a, enum asm_reg reg, s32 imm)
 	encode_reg_imm(a, ZYDIS_MNEMONIC_MOV, reg, imm);
 }
 
+/* Its opcode and all of the immediate, which an encoder may find a shorter form for. */
+static void put_mov(struct assembler *a, u32 rex, enum asm_reg reg, u64 imm, size_t imm_bytes)
+{
+	u8 bytes[10];
+	size_t len = 0;
+
+	if (reg > ASM_RDI && !a->error)
+		a->error = -ERR_RANGE;
+	if (rex)
+		bytes[len++] = (u8)rex;
+	bytes[len++] = (u8)(0xB8 + reg);
+	memcpy(bytes + len, &imm, imm_bytes);
+	put_bytes(a, bytes, len + imm_bytes);
+}
+
+void asm_mov_imm32(struct assembler *a, enum asm_reg reg, u32 imm)
+{
+	put_mov(a, 0, reg, imm, sizeof(imm));
+}
+
+void asm_mov_imm64(struct assembler *a, enum asm_reg reg, u64 imm)
+{
+	put_mov(a, 0x48, reg, imm, sizeof(imm));
+}
+
 void asm_sub_imm(struct assembler *a, enum asm_reg reg, s32 imm)
 {
 	encode_reg_imm(a, ZYDIS_MNEMONIC_SUB, reg, imm);

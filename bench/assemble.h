@@ -135,6 +135,9 @@ void asm_push_mem(struct assembler *a, enum asm_reg base, s32 disp); /* qword */
 void asm_popfq(struct assembler *a);
 void asm_load(struct assembler *a, enum asm_reg reg, enum asm_reg base, s32 disp); /* qword */
 void asm_mov_imm(struct assembler *a, enum asm_reg reg, s32 imm);
+void asm_mov_imm32(struct assembler *a, enum asm_reg reg,
+		   u32 imm); /* 5 bytes, the last 4 are imm */
+void asm_mov_imm64(struct assembler *a, enum asm_reg reg, u64 imm); /* 10 bytes, the last 8 */
 void asm_sub_imm(struct assembler *a, enum asm_reg reg, s32 imm);
 void asm_zero_eax(struct assembler *a); /* xor eax, eax: sets ZF */
 void asm_lea(struct assembler *a, enum asm_reg reg, u64 target); /* RIP-relative */

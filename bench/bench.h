@@ -22,6 +22,7 @@ struct series {
 };
 
 struct bench;
+struct results;
 
 /* State of the bench under way; the runner zeroes it before set-up. */
 struct bench_run {
@@ -34,6 +35,7 @@ struct bench_run {
 	u64 violations; /* of the invariants this bench watches */
 	char reason[BENCH_REASON_BYTES]; /* why it failed or was skipped */
 	void *priv; /* the suite's own */
+	struct results *log; /* for bench_note() */
 };
 
 struct bench {
@@ -81,16 +83,19 @@ extern const struct suite suite_clients;
 extern const struct suite suite_emulate;
 extern const struct suite suite_forms;
 extern const struct suite suite_hotplug;
+extern const struct suite suite_hazard;
 extern const struct suite suite_interfere;
 extern const struct suite suite_lock;
 extern const struct suite suite_module;
 extern const struct suite suite_places;
 extern const struct suite suite_poke;
 extern const struct suite suite_primitives;
+extern const struct suite suite_protocols;
 extern const struct suite suite_queue;
 extern const struct suite suite_soak;
 extern const struct suite suite_switch;
 extern const struct suite suite_sync;
+extern const struct suite suite_victim;
 
 /**
  * bench_fail() - set the reason of the bench under way
@@ -98,6 +103,11 @@ extern const struct suite suite_sync;
  */
 int bench_fail(struct bench_run *run, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* bench_note() - a line for the log. Context: set-up, check and tear-down; nothing is timed there.
+ */
+void bench_note(const struct bench_run *run, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* bench_violation() - count one more; the first of a bench gives the reason, if there is none */
 void bench_violation(struct bench_run *run, const char *fmt, ...)

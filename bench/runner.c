@@ -354,6 +354,7 @@ static void run_bench(struct runner *runner, const struct suite *suite, const st
 		.cpus = bench->per_cpus ? nth_nr_cpus(i) : 0,
 		.sites = sites,
 		.seed = bench_seed(runner->options->seed, suite, bench, sites),
+		.log = log,
 	};
 	struct outcome outcome;
 

@@ -267,6 +267,83 @@ static void print_poke(struct results *log, struct row_range rest)
 	}
 }
 
+/* Counts since a bench began: the last and largest is the total. */
+static void total(char cell[CELL_BYTES], const struct result_row *row)
+{
+	figure(cell, row, row ? row->stats.max : 0);
+}
+
+#define HAZARD_LINE "%-11s %11s %8s %8s %7s %6s %6s %6s %6s %6s\n"
+
+static void print_hazard_bench(struct results *log, struct row_range bench)
+{
+	static const char *const variants[] = { "executed",    "torn",	  "first",
+						"torn-within", "torn-8",  "torn-16",
+						"torn-32",     "torn-64", "torn-page" };
+	char c[ARRAY_SIZE(variants)][CELL_BYTES];
+
+	for (u32 i = 0; i < ARRAY_SIZE(variants); i++)
+		total(c[i], find_variant(bench, variants[i]));
+	screen_say(log, HAZARD_LINE, bench.rows[0].bench, c[0], c[1], c[2], c[3], c[4], c[5], c[6],
+		   c[7], c[8]);
+	print_reason(log, &bench.rows[0]);
+}
+
+static void print_hazard(struct results *log, struct row_range rest)
+{
+	screen_say(log, "\nhazard: executions by other CPUs, and how many ran bytes of both forms; "
+			"by the\ncoarsest boundary that what was changed lies across. None: not "
+			"observed, no more\n");
+	screen_say(log, HAZARD_LINE, "", "executed", "torn", "first", "within", "8", "16", "32",
+		   "64", "page");
+	while (rest.nr)
+		print_hazard_bench(log, take_bench(&rest));
+}
+
+/* Of a million executions, those torn and the rounds that ended in a fault. */
+static void per_million(char cell[CELL_BYTES], struct row_range bench)
+{
+	const struct result_row *executed = find_variant(bench, "executed");
+	const struct result_row *torn = find_variant(bench, "torn");
+	const struct result_row *faults = find_variant(bench, "faults");
+
+	if (is_measured(executed) && is_measured(torn) && is_measured(faults))
+		ratio(cell, (torn->stats.max + faults->stats.max) * 1000000, executed->stats.max);
+	else
+		format(cell, CELL_BYTES, "-");
+}
+
+#define PROTOCOL_LINE "%-17s %9s %9s %9s %11s %7s %6s %8s\n"
+
+static void print_protocol(struct results *log, struct row_range bench)
+{
+	const struct result_row *taken = find_variant(bench, "taken");
+	char change[CELL_BYTES], taken_p50[CELL_BYTES], taken_p99[CELL_BYTES];
+	char executed[CELL_BYTES], torn[CELL_BYTES], faults[CELL_BYTES], rate[CELL_BYTES];
+
+	median(change, find_variant(bench, "change"));
+	median(taken_p50, taken);
+	figure(taken_p99, taken, taken ? taken->stats.p99 : 0);
+	total(executed, find_variant(bench, "executed"));
+	total(torn, find_variant(bench, "torn"));
+	total(faults, find_variant(bench, "faults"));
+	per_million(rate, bench);
+	screen_say(log, PROTOCOL_LINE, bench.rows[0].bench, change, taken_p50, taken_p99, executed,
+		   torn, faults, rate);
+	print_reason(log, &bench.rows[0]);
+}
+
+static void print_protocols(struct results *log, struct row_range rest)
+{
+	screen_say(log,
+		   "\nprotocols: microseconds for a change of 16 sites, what it took from "
+		   "another CPU,\nand executions there that failed; none: not observed, no more\n");
+	screen_say(log, PROTOCOL_LINE, "", "change", "taken", "p99", "executed", "torn", "faults",
+		   "of 10^6");
+	while (rest.nr)
+		print_protocol(log, take_bench(&rest));
+}
+
 static void print_check(struct results *log, struct row_range rest)
 {
 	screen_say(log, "\ncheck: is the machine, and the patching of it, right?\n");
@@ -285,10 +362,9 @@ static void print_suite(struct results *log, struct row_range suite)
 		const char *suite;
 		void (*print)(struct results *log, struct row_range rest);
 	} tables[] = {
-		{ "check", print_check },
-		{ "lock", print_lock },
-		{ LEADS, print_primitives },
-		{ "poke", print_poke },
+		{ "check", print_check },	  { "lock", print_lock },
+		{ LEADS, print_primitives },	  { "poke", print_poke },
+		{ "protocols", print_protocols }, { "hazard", print_hazard },
 	};
 	u32 i = 0;
 

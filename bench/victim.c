@@ -29,21 +29,38 @@ static bool is_said_new(const struct victims *v)
 	return v->watch.is_new && v->watch.is_new(v->watch.client);
 }
 
+static enum pass_form form_of(const struct tokens *ran)
+{
+	if (ran->old && ran->new)
+		return PASS_MIXED;
+	return ran->new ? PASS_NEW : PASS_OLD;
+}
+
+/* What has come to this CPU since @before. */
+static struct text_poke_traps traps_since(u32 cpu, const struct text_poke_traps *before)
+{
+	struct text_poke_traps traps = text_poke_traps(cpu);
+
+	traps.nr_handled -= before->nr_handled;
+	traps.nr_stale -= before->nr_stale;
+	return traps;
+}
+
 static void run_pass(struct victim *me, const struct victims *v)
 {
 	struct tokens before = me->tokens, ran;
-	u64 stale;
+	struct text_poke_traps traps;
 	/* A-epoch: pairs with R-epoch. Without it a pass could count as begun after a batch it
 	 * overlapped. */
 	u64 epoch = load_acquire(&v->epoch);
 	bool said_new = is_said_new(v);
 
 	/* Both looks between the two at the epoch: an interrupt outside may trap in a batch. */
-	stale = text_poke_traps(me->cpu).nr_stale;
+	traps = text_poke_traps(me->cpu);
 	v->run(&me->tokens);
 	said_new = said_new && is_said_new(v);
 	ran = tokens_since(&me->tokens, &before, v->is_traced);
-	stale = text_poke_traps(me->cpu).nr_stale - stale;
+	traps = traps_since(me->cpu, &traps);
 	if (ran.old + ran.new != v->nr_sites || ran.new > v->nr_sites)
 		me->nr_torn++;
 	/* A-busy: pairs with R-busy. Loads are not reordered on x86, so this look is after the
@@ -51,8 +68,11 @@ static void run_pass(struct victim *me, const struct victims *v)
 	if (load_acquire(&v->epoch) == epoch) {
 		me->nr_said_early += said_new && ran.old;
 		if (!(epoch & EPOCH_BUSY))
-			check_quiet_pass(me, epoch, &ran, stale);
+			check_quiet_pass(me, epoch, &ran, traps.nr_stale);
 	}
+	if (v->watch.clocks)
+		pass_clock_passed(&v->watch.clocks[me->cpu], form_of(&ran),
+				  traps.nr_handled + traps.nr_stale, rdtsc_ordered());
 	/* R-pass: what the pass has found is there before it counts. Pairs with A-pass. */
 	store_release(&me->nr_passes, me->nr_passes + 1);
 }

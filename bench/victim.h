@@ -15,6 +15,7 @@
 #ifndef SMPOKE_BENCH_VICTIM_H
 #define SMPOKE_BENCH_VICTIM_H
 
+#include "pass_clock.h"
 #include "region.h"
 #include "types.h"
 
@@ -28,6 +29,7 @@ struct watch {
 	u32 first_cpu; /* of those that become victims; 0 is as good as 1 */
 	bool (*is_new)(const void *client); /* says: no CPU runs the old form; NULL = nobody does */
 	const void *client;
+	struct pass_clock *clocks; /* one for each CPU; NULL = passes are not timed */
 };
 
 struct victim {

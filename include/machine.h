@@ -260,8 +260,8 @@ interrupt_fn machine_interrupt_fn(void **ret_arg);
 /**
  * machine_interrupt() - interrupt another CPU; does not wait
  *
- * Context: any CPU of ours, interrupts on, not from an interrupt. Two that meet may become one; one
- * that is sent after the other's @fn has begun is never lost.
+ * Context: any CPU of ours, interrupts on or off, not from an interrupt. Two that meet may become
+ * one; one that is sent after the other's @fn has begun is never lost.
  * Return: 0; -ERR_INVAL for this CPU, one that is lost or out, or none of ours; -ERR_UNSUPPORTED.
  */
 int machine_interrupt(u32 cpu, enum machine_interrupt kind);

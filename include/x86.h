@@ -87,6 +87,56 @@ static force_inline void lfence(void)
 	__asm__ volatile("lfence" : : : "memory");
 }
 
+/* Bytes that one instruction writes, at any address. */
+struct bytes_1 {
+	u8 b[1];
+};
+struct bytes_2 {
+	u8 b[2];
+};
+struct bytes_4 {
+	u8 b[4];
+};
+struct bytes_8 {
+	u8 b[8];
+};
+struct bytes_16 {
+	u8 b[16];
+};
+
+/* store_N() - one store of N bytes, in one instruction whatever the alignment */
+static force_inline void store_1(void *to, u8 v)
+{
+	__asm__ volatile("movb %1, %0" : "=m"(*(struct bytes_1 *)to) : "q"(v) : "memory");
+}
+
+static force_inline void store_2(void *to, u16 v)
+{
+	__asm__ volatile("movw %1, %0" : "=m"(*(struct bytes_2 *)to) : "r"(v) : "memory");
+}
+
+static force_inline void store_4(void *to, u32 v)
+{
+	__asm__ volatile("movl %1, %0" : "=m"(*(struct bytes_4 *)to) : "r"(v) : "memory");
+}
+
+static force_inline void store_8(void *to, u64 v)
+{
+	__asm__ volatile("movq %1, %0" : "=m"(*(struct bytes_8 *)to) : "r"(v) : "memory");
+}
+
+/*
+ * For code that is built without vector registers, and so keeps nothing in XMM0; the compiler would
+ * not let such code name it. Boot CPU only: firmware has enabled it there.
+ */
+static force_inline void store_16(void *to, const void *from)
+{
+	__asm__ volatile("movdqu %1, %%xmm0\n\tmovdqu %%xmm0, %0"
+			 : "=m"(*(struct bytes_16 *)to)
+			 : "m"(*(const struct bytes_16 *)from)
+			 : "memory");
+}
+
 static force_inline u64 read_flags(void)
 {
 	u64 flags;

@@ -230,6 +230,9 @@ LOCKS_NOT_REMOVED primitives primitives/tas-contended no update lost without LOC
 LOCKS_NOT_RESTORED primitives primitives/tas-contended updates lost in SMP form
 LOCKS_NOT_RESTORED switch switch/no-lost-update updates lost in SMP form
 OMIT_INT3 forms forms/nop5-jmp32 took vector
+OMIT_INT3 hazard hazard/int3-batch [1-9][0-9]* torn
+TAIL_FIRST hazard hazard/int3-batch [1-9][0-9]* torn
+OMIT_INT3 protocols protocols/int3-single [1-9][0-9]* torn
 TAIL_FIRST forms forms/nop2-jmp8 took vector
 PUBLISH_LATE forms forms/nop5-jmp32 took vector 3 at
 SELFTEST_LEFT_OUT,WRONG_CALL_RETURN forms forms/call-call took vector
