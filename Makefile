@@ -10,6 +10,7 @@
 #   make host    build/host/smpoke, the same program as a Linux process
 #   make image   build/smpoke.efi
 #   make usb     build/smpoke.img, the image of a bootable stick
+#   make sign KEY=file CERT=file   the same for Secure Boot: build/smpoke-signed.efi and .img
 #   make clean
 #
 # ZYDIS_SRC=/path/to/zydis uses a checkout of yours instead of the distribution's source package.
@@ -75,7 +76,7 @@ HOST_FLAGS = $(BASE) -D_GNU_SOURCE -fPIE -pthread
 HOST_LINK = -pie -pthread -Wl,--defsym=_stext=_init
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-.PHONY: all run soak usb compare test host image clean FORCE
+.PHONY: all run soak usb sign compare test host image clean FORCE
 .DELETE_ON_ERROR:
 all: image host
 
@@ -104,6 +105,9 @@ commit_flag = $(if $(filter facts,$1),-include $B/gen/commit.h)
 EFI_OBJ = $(CORE:%=$B/efi/core/%.o) $(BENCH:%=$B/efi/bench/%.o) $(EFI_C:%=$B/efi/efi/%.o) \
 	$(EFI_S:%=$B/efi/efi/%.S.o) $(ZYDIS_C:%=$B/efi/zydis/%.o)
 PE_SECTIONS = .text .rodata .data .dynamic .rela .reloc
+
+# Without symbols, which would lie behind the last section, where nothing is to be in a signed file.
+to_pe = $(OBJCOPY) --strip-all $(PE_SECTIONS:%=-j %) --target efi-app-x86_64 --subsystem=10 $< $@
 
 image: $B/smpoke.efi
 
@@ -136,7 +140,7 @@ $B/smpoke.so: $(EFI_OBJ) efi/smpoke.lds
 	$(Q)$(call efi_link,$(EFI_OBJ))
 
 $B/smpoke.efi: $B/smpoke.so
-	$(Q)$(OBJCOPY) $(PE_SECTIONS:%=-j %) --target efi-app-x86_64 --subsystem=10 $< $@
+	$(Q)$(to_pe)
 
 # ---- Machine 2: a Linux process ----
 
@@ -184,6 +188,21 @@ usb: $B/smpoke.img
 $B/smpoke.img: $(STICK) tools/stick/smpoke.cfg | $B/.deps-run
 	tools/make-disk $@ $B/smpoke.efi startup.nsh tools/stick/smpoke.cfg
 	@echo "$@: README.md says how to write it to a stick"
+
+KEY ?=
+CERT ?=
+
+sign: $B/smpoke-signed.img
+	@echo "$<: boots where the firmware's db has $(CERT), with Secure Boot on"
+
+# Signed again each time: who knows with which key it was the last time.
+$B/smpoke-signed.efi: $B/smpoke.efi FORCE | $B/.deps-sign
+	@test -r "$(KEY)" && test -r "$(CERT)" || { echo "make sign: needs KEY= and CERT=," \
+		"files with an RSA key and its X.509 certificate, both PEM"; exit 1; }
+	$(Q)sbsign --key "$(KEY)" --cert "$(CERT)" --output $@ $<
+
+$B/smpoke-signed.img: $B/smpoke-signed.efi $(STICK) tools/stick/smpoke.cfg | $B/.deps-run
+	tools/make-disk $@ $< startup.nsh tools/stick/smpoke.cfg
 
 $B/stick.img: $(STICK) $B/smpoke.cfg | $B/.deps-run
 	tools/make-disk $@ $B/smpoke.efi startup.nsh $B/smpoke.cfg

@@ -45,7 +45,7 @@ $B/fault/efi/%.so: $B/fault/efi/%.o $B/smpoke.so
 	$(Q)$(call efi_link,$< $(filter-out %/efi/mp.o,$(EFI_OBJ)))
 
 $B/fault/efi/%.efi: $B/fault/efi/%.so
-	$(Q)$(OBJCOPY) $(PE_SECTIONS:%=-j %) --target efi-app-x86_64 --subsystem=10 $< $@
+	$(Q)$(to_pe)
 
 # ---- Unit tests: what they run on besides the sources under test ----
 
