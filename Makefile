@@ -102,45 +102,51 @@ commit_flag = $(if $(filter facts,$1),-include $B/gen/commit.h)
 
 # ---- Machine 1: bare metal under UEFI ----
 
-EFI_OBJ = $(CORE:%=$B/efi/core/%.o) $(BENCH:%=$B/efi/bench/%.o) $(EFI_C:%=$B/efi/efi/%.o) \
-	$(EFI_S:%=$B/efi/efi/%.S.o) $(ZYDIS_C:%=$B/efi/zydis/%.o)
+EFI_OBJ = $(call efi_objects,$B/efi)
+efi_objects = $(CORE:%=$1/core/%.o) $(BENCH:%=$1/bench/%.o) $(EFI_C:%=$1/efi/%.o) \
+	$(EFI_S:%=$1/efi/%.S.o) $(ZYDIS_C:%=$1/zydis/%.o)
 PE_SECTIONS = .text .rodata .data .dynamic .rela .reloc
+
+efi_link = ld -nostdlib -shared -Bsymbolic --gc-sections --no-undefined -z noexecstack \
+	--hash-style=sysv --build-id=none -T efi/smpoke.lds \
+	$(GNU_EFI_LIB)crt0-efi-x86_64.o $1 -L$(GNU_EFI_LIB) -lgnuefi -o $@
 
 # Without symbols, which would lie behind the last section, where nothing is to be in a signed file.
 to_pe = $(OBJCOPY) --strip-all $(PE_SECTIONS:%=-j %) --target efi-app-x86_64 --subsystem=10 $< $@
 
 image: $B/smpoke.efi
 
-$B/efi/core/%.o: core/%.c | $B/.zydis
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(EFI_FLAGS) $(WARN) $(INC) $(NOINSTR) -Icore -c $< -o $@
+# One set of rules for each compiler: $1 = folder, $2 = compiler and flags, $3 = the image's name.
+define efi_rules
+$1/core/%.o: core/%.c | $B/.zydis
+	@mkdir -p $$(@D)
+	$$(Q)$2 $(WARN) $(INC) $(NOINSTR) -Icore -c $$< -o $$@
 
-$B/efi/bench/%.o: bench/%.c | $B/.zydis $B/gen/commit.h
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(EFI_FLAGS) $(SMALL) $(WARN) $(INC) -Ibench $(call commit_flag,$*) -c $< -o $@
+$1/bench/%.o: bench/%.c | $B/.zydis $B/gen/commit.h
+	@mkdir -p $$(@D)
+	$$(Q)$2 $(SMALL) $(WARN) $(INC) -Ibench $$(call commit_flag,$$*) -c $$< -o $$@
 
-$B/efi/efi/%.o: efi/%.c | $B/.deps-build
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(EFI_FLAGS) $(SMALL) $(WARN) $(NOINSTR) -Iinclude -Iefi $(EFI_INC) -c $< -o $@
+$1/efi/%.o: efi/%.c | $B/.deps-build
+	@mkdir -p $$(@D)
+	$$(Q)$2 $(SMALL) $(WARN) $(NOINSTR) -Iinclude -Iefi $(EFI_INC) -c $$< -o $$@
 
-$B/efi/efi/%.S.o: efi/%.S | $B/.deps-build
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(EFI_FLAGS) $(WARN) -Iinclude -Iefi -c $< -o $@
+$1/efi/%.S.o: efi/%.S | $B/.deps-build
+	@mkdir -p $$(@D)
+	$$(Q)$2 $(WARN) -Iinclude -Iefi -c $$< -o $$@
 
-$B/efi/zydis/%.o: $B/.zydis tools/zydis-mem.h
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(EFI_FLAGS) $(SMALL) $(ZYDIS_DEF) $(ZYDIS_INC) -I$(ZYDIS)/src -include tools/zydis-mem.h \
-		-c $(ZYDIS)/src/$*.c -o $@
+$1/zydis/%.o: $B/.zydis tools/zydis-mem.h
+	@mkdir -p $$(@D)
+	$$(Q)$2 $(SMALL) $(ZYDIS_DEF) $(ZYDIS_INC) -I$(ZYDIS)/src -include tools/zydis-mem.h \
+		-c $(ZYDIS)/src/$$*.c -o $$@
 
-efi_link = ld -nostdlib -shared -Bsymbolic --gc-sections --no-undefined -z noexecstack \
-	--hash-style=sysv --build-id=none -T efi/smpoke.lds \
-	$(GNU_EFI_LIB)crt0-efi-x86_64.o $1 -L$(GNU_EFI_LIB) -lgnuefi -o $@
+$3.so: $(call efi_objects,$1) efi/smpoke.lds
+	$$(Q)$$(call efi_link,$(call efi_objects,$1))
 
-$B/smpoke.so: $(EFI_OBJ) efi/smpoke.lds
-	$(Q)$(call efi_link,$(EFI_OBJ))
+$3.efi: $3.so
+	$$(Q)$$(to_pe)
+endef
 
-$B/smpoke.efi: $B/smpoke.so
-	$(Q)$(to_pe)
+$(eval $(call efi_rules,$B/efi,$(CC) $(EFI_FLAGS),$B/smpoke))
 
 # ---- Machine 2: a Linux process ----
 

@@ -33,6 +33,21 @@ $B/fault/fault_switch.o: tests/fault/fault_switch.c
 # Nothing on the way to a test program is thrown away, or the next run would make it again.
 .SECONDARY:
 
+# The image by another compiler, with the same linker script: tests/boot/clang.t boots it.
+CLANG = clang
+CLANG_FLAGS = $(filter-out -maccumulate-outgoing-args,$(EFI_FLAGS))
+$(eval $(call efi_rules,$B/clang,$(CLANG) $(CLANG_FLAGS),$B/clang/smpoke))
+
+# Nothing is made: that it compiles for a target whose own convention is firmware's, and where an
+# unsigned long is no UINTN, is the check. (Of a target that looks like Microsoft's own compiler,
+# gnu-efi takes away every attribute.)
+WINDOWS_SOURCES = $(EFI_C:%=efi/%.c)
+.PHONY: check-windows
+check-windows:
+	$(Q)$(CLANG) --target=x86_64-pc-windows-gnu -fsyntax-only \
+		$(filter-out -fpic -MMD -MP,$(CLANG_FLAGS)) $(WARN) -include tests/windows/types.h -Iinclude -Iefi \
+		$(EFI_INC) $(WINDOWS_SOURCES)
+
 # Images with one fault each in the file that starts CPUs; all else is the shipped image's.
 IMAGE_FAULTS = NO_MP_PROTOCOL MP_REFUSED AP_NEVER_ARRIVES
 
@@ -109,7 +124,7 @@ FAULT_UNIT = test_engine test_fetch_model test_history test_int3 test_nops test_
 	test_page_alloc test_smp_altinstr test_smp_alt_modules test_smp_alt_switch \
 	test_static_key test_static_key_rules test_static_call test_tracer test_image_patching
 TEST_PROGRAMS = $(UNIT:%=$B/unit/%) $(FAULT_UNIT:%=$B/fault/unit/%) $B/fault/smpoke \
-	$(IMAGE_FAULTS:%=$B/fault/efi/%.efi)
+	$(IMAGE_FAULTS:%=$B/fault/efi/%.efi) $B/clang/smpoke.efi
 
 .PHONY: test test-programs
 test-programs: image host $(TEST_PROGRAMS)
