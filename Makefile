@@ -49,9 +49,9 @@ BENCH = answers assemble bench cell client csv draft emulation facts flood forma
 	suite_queue_context suite_soak suite_switch suite_sync suites summary switch_time target \
 	text toggle two_patchers victim
 EFI_C = acpi alloc apic arena args clock console cpu_state cpus facts fatal files firmware \
-	identify idt image interrupt main memory mp nmi paging results smbios strings sync text \
+	identify idt image interrupt main memory mp mp_ladder nmi paging results smbios strings sync text \
 	time trap_handlers volume
-EFI_S = ap_entry catch selftest vectors
+EFI_S = ap_entry catch selftest switch vectors
 HOST = alias clock cpus facts files image interrupt machine main near own_text pages results sync \
 	text traps
 HOST_S = selftest

@@ -48,16 +48,19 @@ check-windows:
 		$(filter-out -fpic -MMD -MP,$(CLANG_FLAGS)) $(WARN) -include tests/windows/types.h -Iinclude -Iefi \
 		$(EFI_INC) $(WINDOWS_SOURCES)
 
-# Images with one fault each in the file that starts CPUs; all else is the shipped image's.
+# Images with one fault each, in one of the two files that start CPUs; all else is the shipped
+# image's.
 IMAGE_FAULTS = NO_MP_PROTOCOL MP_REFUSED AP_NEVER_ARRIVES
+fault_in = $(if $(filter MP_REFUSED,$1),mp_ladder,mp)
 
-$(IMAGE_FAULTS:%=$B/fault/efi/%.o): $B/fault/efi/%.o: efi/mp.c tests/fault/image/fault.h
+.SECONDEXPANSION:
+$(IMAGE_FAULTS:%=$B/fault/efi/%.o): $B/fault/efi/%.o: efi/$$(call fault_in,$$*).c tests/fault/image/fault.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(EFI_FLAGS) $(WARN) -DPLANTED=FAULT_$* -Itests/fault/image -Iinclude -Iefi $(EFI_INC) \
 		-c $< -o $@
 
 $B/fault/efi/%.so: $B/fault/efi/%.o $B/smpoke.so
-	$(Q)$(call efi_link,$< $(filter-out %/efi/mp.o,$(EFI_OBJ)))
+	$(Q)$(call efi_link,$< $(filter-out %/efi/$(call fault_in,$*).o,$(EFI_OBJ)))
 
 $B/fault/efi/%.efi: $B/fault/efi/%.so
 	$(Q)$(to_pe)
@@ -73,7 +76,8 @@ UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop te
 	test_static_key_rules test_static_call test_tracer test_image_patching
 UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run test_region_places \
 	test_stop_machine test_selftest test_alternative_run
-UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST),$(UNIT))
+UNIT_EFI = test_mp_ladder
+UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST) $(UNIT_EFI),$(UNIT))
 UNIT_OBJ = $B/unit/obj
 
 $(UNIT_OBJ)/%.o: tests/unit/%.c | $B/.deps-test
@@ -88,6 +92,20 @@ $B/fault/unit/obj/%.o: tests/unit/%.c | $B/.deps-test
 $(UNIT_OBJ)/%.S.o: tests/unit/%.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_FLAGS) -c $< -o $@
+
+# What of efi/ needs no ring 0: firmware is the test's.
+TEST_EFI_FLAGS = -fshort-wchar -Iefi $(EFI_INC)
+$(UNIT_EFI:%=$(UNIT_OBJ)/%.o): TEST_FLAGS += $(TEST_EFI_FLAGS)
+$(UNIT_OBJ)/efi/%.o: efi/%.c | $B/.deps-test
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TEST_FLAGS) $(TEST_EFI_FLAGS) -c $< -o $@
+
+$(UNIT_OBJ)/efi/%.S.o: efi/%.S | $B/.deps-test
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TEST_FLAGS) $(TEST_EFI_FLAGS) -c $< -o $@
+
+$(UNIT_EFI:%=$B/unit/%): $B/unit/%: $(UNIT_OBJ)/%.o $(UNIT_OBJ)/efi/strings.o
+$B/unit/test_mp_ladder: $(UNIT_OBJ)/efi/mp_ladder.o $(UNIT_OBJ)/efi/switch.S.o
 
 # machine.csv of a build that nobody told its commit: linked before the archive, which has another.
 $(UNIT_OBJ)/facts.o: bench/facts.c | $B/.deps-build

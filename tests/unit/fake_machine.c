@@ -68,6 +68,11 @@ bool machine_cpu_lost(u32 cpu)
 	return fake.lost_cpus >> cpu & 1;
 }
 
+int machine_start_select(enum machine_start how)
+{
+	return how == START_TIMER ? -ERR_UNSUPPORTED : 0;
+}
+
 int machine_start_cpus(u32 nr_wanted, const char **ret_reason)
 {
 	if (nr_wanted > fake.nr_present)
