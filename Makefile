@@ -10,6 +10,7 @@
 #   make host    build/host/smpoke, the same program as a Linux process
 #   make image   build/smpoke.efi
 #   make usb     build/smpoke.img, the image of a bootable stick
+#   make sign KEY=file CERT=file   the same for Secure Boot: build/smpoke-signed.efi and .img
 #   make clean
 #
 # ZYDIS_SRC=/path/to/zydis uses a checkout of yours instead of the distribution's source package.
@@ -51,9 +52,9 @@ BENCH = answers assemble bench cell change client contended csv draft emulation 
 	suite_queue suite_queue_context suite_soak suite_switch suite_sync suite_victim suites \
 	summary switch_time target text together toggle two_patchers victim
 EFI_C = acpi alloc apic arena args clock console cpu_state cpus facts fatal files firmware \
-	identify idt image interrupt main memory mp nmi paging results smbios strings sync text \
-	time trap_handlers volume
-EFI_S = ap_entry catch selftest vectors
+	identify idt image interrupt main memory mp mp_ladder nmi paging results smbios strings \
+	sync text time trap_handlers volume
+EFI_S = ap_entry catch selftest switch vectors
 HOST = alias clock cpus facts files image interrupt machine main near own_text pages \
 	results sync text traps
 HOST_S = selftest
@@ -78,7 +79,7 @@ HOST_FLAGS = $(BASE) -D_GNU_SOURCE -fPIE -pthread
 HOST_LINK = -pie -pthread -Wl,--defsym=_stext=_init
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-.PHONY: all run soak usb compare test host image clean FORCE
+.PHONY: all run soak usb sign compare test host image clean FORCE
 .DELETE_ON_ERROR:
 all: image host
 
@@ -104,42 +105,51 @@ commit_flag = $(if $(filter facts,$1),-include $B/gen/commit.h)
 
 # ---- Machine 1: bare metal under UEFI ----
 
-EFI_OBJ = $(CORE:%=$B/efi/core/%.o) $(BENCH:%=$B/efi/bench/%.o) $(EFI_C:%=$B/efi/efi/%.o) \
-	$(EFI_S:%=$B/efi/efi/%.S.o) $(ZYDIS_C:%=$B/efi/zydis/%.o)
+EFI_OBJ = $(call efi_objects,$B/efi)
+efi_objects = $(CORE:%=$1/core/%.o) $(BENCH:%=$1/bench/%.o) $(EFI_C:%=$1/efi/%.o) \
+	$(EFI_S:%=$1/efi/%.S.o) $(ZYDIS_C:%=$1/zydis/%.o)
 PE_SECTIONS = .text .rodata .data .dynamic .rela .reloc
-
-image: $B/smpoke.efi
-
-$B/efi/core/%.o: core/%.c | $B/.zydis
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(EFI_FLAGS) $(WARN) $(INC) $(NOINSTR) -Icore -c $< -o $@
-
-$B/efi/bench/%.o: bench/%.c | $B/.zydis $B/gen/commit.h
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(EFI_FLAGS) $(SMALL) $(WARN) $(INC) -Ibench $(call commit_flag,$*) -c $< -o $@
-
-$B/efi/efi/%.o: efi/%.c | $B/.deps-build
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(EFI_FLAGS) $(SMALL) $(WARN) $(NOINSTR) -Iinclude -Iefi $(EFI_INC) -c $< -o $@
-
-$B/efi/efi/%.S.o: efi/%.S | $B/.deps-build
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(EFI_FLAGS) $(WARN) -Iinclude -Iefi -c $< -o $@
-
-$B/efi/zydis/%.o: $B/.zydis tools/zydis-mem.h
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(EFI_FLAGS) $(SMALL) $(ZYDIS_DEF) $(ZYDIS_INC) -I$(ZYDIS)/src -include tools/zydis-mem.h \
-		-c $(ZYDIS)/src/$*.c -o $@
 
 efi_link = ld -nostdlib -shared -Bsymbolic --gc-sections --no-undefined -z noexecstack \
 	--hash-style=sysv --build-id=none -T efi/smpoke.lds \
 	$(GNU_EFI_LIB)crt0-efi-x86_64.o $1 -L$(GNU_EFI_LIB) -lgnuefi -o $@
 
-$B/smpoke.so: $(EFI_OBJ) efi/smpoke.lds
-	$(Q)$(call efi_link,$(EFI_OBJ))
+# Without symbols, which would lie behind the last section, where nothing is to be in a signed file.
+to_pe = $(OBJCOPY) --strip-all $(PE_SECTIONS:%=-j %) --target efi-app-x86_64 --subsystem=10 $< $@
 
-$B/smpoke.efi: $B/smpoke.so
-	$(Q)$(OBJCOPY) $(PE_SECTIONS:%=-j %) --target efi-app-x86_64 --subsystem=10 $< $@
+image: $B/smpoke.efi
+
+# One set of rules for each compiler: $1 = folder, $2 = compiler and flags, $3 = the image's name.
+define efi_rules
+$1/core/%.o: core/%.c | $B/.zydis
+	@mkdir -p $$(@D)
+	$$(Q)$2 $(WARN) $(INC) $(NOINSTR) -Icore -c $$< -o $$@
+
+$1/bench/%.o: bench/%.c | $B/.zydis $B/gen/commit.h
+	@mkdir -p $$(@D)
+	$$(Q)$2 $(SMALL) $(WARN) $(INC) -Ibench $$(call commit_flag,$$*) -c $$< -o $$@
+
+$1/efi/%.o: efi/%.c | $B/.deps-build
+	@mkdir -p $$(@D)
+	$$(Q)$2 $(SMALL) $(WARN) $(NOINSTR) -Iinclude -Iefi $(EFI_INC) -c $$< -o $$@
+
+$1/efi/%.S.o: efi/%.S | $B/.deps-build
+	@mkdir -p $$(@D)
+	$$(Q)$2 $(WARN) -Iinclude -Iefi -c $$< -o $$@
+
+$1/zydis/%.o: $B/.zydis tools/zydis-mem.h
+	@mkdir -p $$(@D)
+	$$(Q)$2 $(SMALL) $(ZYDIS_DEF) $(ZYDIS_INC) -I$(ZYDIS)/src -include tools/zydis-mem.h \
+		-c $(ZYDIS)/src/$$*.c -o $$@
+
+$3.so: $(call efi_objects,$1) efi/smpoke.lds
+	$$(Q)$$(call efi_link,$(call efi_objects,$1))
+
+$3.efi: $3.so
+	$$(Q)$$(to_pe)
+endef
+
+$(eval $(call efi_rules,$B/efi,$(CC) $(EFI_FLAGS),$B/smpoke))
 
 # ---- Machine 2: a Linux process ----
 
@@ -187,6 +197,21 @@ usb: $B/smpoke.img
 $B/smpoke.img: $(STICK) tools/stick/smpoke.cfg | $B/.deps-run
 	tools/make-disk $@ $B/smpoke.efi startup.nsh tools/stick/smpoke.cfg
 	@echo "$@: README.md says how to write it to a stick"
+
+KEY ?=
+CERT ?=
+
+sign: $B/smpoke-signed.img
+	@echo "$<: boots where the firmware's db has $(CERT), with Secure Boot on"
+
+# Signed again each time: who knows with which key it was the last time.
+$B/smpoke-signed.efi: $B/smpoke.efi FORCE | $B/.deps-sign
+	@test -r "$(KEY)" && test -r "$(CERT)" || { echo "make sign: needs KEY= and CERT=," \
+		"files with an RSA key and its X.509 certificate, both PEM"; exit 1; }
+	$(Q)sbsign --key "$(KEY)" --cert "$(CERT)" --output $@ $<
+
+$B/smpoke-signed.img: $B/smpoke-signed.efi $(STICK) tools/stick/smpoke.cfg | $B/.deps-run
+	tools/make-disk $@ $< startup.nsh tools/stick/smpoke.cfg
 
 $B/stick.img: $(STICK) $B/smpoke.cfg | $B/.deps-run
 	tools/make-disk $@ $B/smpoke.efi startup.nsh $B/smpoke.cfg

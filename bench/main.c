@@ -98,6 +98,18 @@ static int select_sync(const struct options *options)
 	return SMPOKE_EXIT_MACHINE;
 }
 
+static int select_start(const struct options *options)
+{
+	char error[ERROR_BYTES];
+
+	if (!options->mp_rung || !machine_start_select(options->mp_rung))
+		return SMPOKE_EXIT_OK;
+	format(error, sizeof(error), "--mp-rung %s: this machine has no such choice",
+	       machine_start_name(options->mp_rung));
+	usage_error(error);
+	return SMPOKE_EXIT_MACHINE;
+}
+
 static void choose_seed(struct options *options)
 {
 	struct machine_time t = machine_time();
@@ -295,6 +307,8 @@ int smpoke_main(const struct smpoke_args *args, enum machine_then *ret_then)
 	if (exit)
 		return exit;
 	exit = select_sync(&run->options);
+	if (!exit)
+		exit = select_start(&run->options);
 	if (exit)
 		return exit;
 	choose_seed(&run->options);

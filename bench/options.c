@@ -10,6 +10,7 @@
 #define TOGGLES_MAX 1000000000000
 #define ITEM_BYTES 64
 #define SERIALIZE_NAMES "auto, serialize, iret, mov-cr2 or cpuid"
+#define RUNG_NAMES "auto, all, each, timer or up"
 
 struct parse {
 	struct options *options;
@@ -223,6 +224,17 @@ static int set_serialize(struct parse *parse, const char *value)
 	return complain(parse, -ERR_INVAL, "--serialize %s: must be " SERIALIZE_NAMES, value);
 }
 
+static int set_mp_rung(struct parse *parse, const char *value)
+{
+	for (u32 i = 0; i < NR_MACHINE_STARTS; i++) {
+		if (text_equal(machine_start_name((enum machine_start)i), value)) {
+			parse->options->mp_rung = (enum machine_start)i;
+			return 0;
+		}
+	}
+	return complain(parse, -ERR_INVAL, "--mp-rung %s: must be " RUNG_NAMES, value);
+}
+
 static int set_noreplace_smp(struct parse *parse, const char *value)
 {
 	(void)value;
@@ -274,6 +286,7 @@ static const struct option_row option_rows[] = {
 	{ "--full", NULL, set_full },
 	{ "--out", "the name of a folder", set_out },
 	{ "--serialize", SERIALIZE_NAMES, set_serialize },
+	{ "--mp-rung", RUNG_NAMES, set_mp_rung },
 	{ "--noreplace-smp", NULL, set_noreplace_smp },
 	{ "--smp-alt-boot", NULL, set_smp_alt_boot },
 	{ "--smp-alt-two-way", NULL, set_two_way },

@@ -11,6 +11,7 @@
  *   --quick | --full                  plan; default: between the two
  *   --out DIR                         parent folder of the run's folder
  *   --serialize NAME                  what a sync executes, see sync_core_name(); default: auto
+ *   --mp-rung NAME                    how to start CPUs, see machine_start_name(); default: auto
  *   --noreplace-smp                   the program's own LOCK prefixes stay where they are
  *   --smp-alt-two-way                 they go and come with the second CPU, as in 2006
  *   --smp-alt-boot                    the same, but decided at boot, for good
@@ -53,6 +54,7 @@ struct options {
 	enum plan plan;
 	const char *out; /* NULL = the machine's default */
 	enum sync_core serialize;
+	enum machine_start mp_rung;
 	bool noreplace_smp, smp_alt_boot, smp_alt_two_way;
 	enum machine_then then;
 	char words[OPTIONS_FILE_MAX_BYTES]; /* where the words of a file live */

@@ -17,6 +17,7 @@ const char options_help[] =
 	"  --seed N                repeat a run's random choices\n"
 	"  --out DIR               where to make the run's folder. Default: results\n"
 	"  --serialize NAME        in a sync: auto, serialize, iret, mov-cr2, cpuid\n"
+	"  --mp-rung NAME          how to start CPUs: auto, all, each, timer, up\n"
 	"  --noreplace-smp         its own LOCK prefixes stay, also on one CPU\n"
 	"  --smp-alt-two-way       they go and come with the second CPU (suite hotplug)\n"
 	"  --smp-alt-boot          as above, but decided at boot, for good\n"
@@ -91,6 +92,9 @@ size_t options_describe(const struct options *options, const char *const *suite_
 	if (options->serialize)
 		len += format(buf + len, size - len, " --serialize %s",
 			      sync_core_name(options->serialize));
+	if (options->mp_rung)
+		len += format(buf + len, size - len, " --mp-rung %s",
+			      machine_start_name(options->mp_rung));
 	if (options->noreplace_smp)
 		len += format(buf + len, size - len, " --noreplace-smp");
 	if (options->smp_alt_boot)

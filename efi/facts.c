@@ -9,6 +9,7 @@
 #include "facts.h"
 #include "firmware.h"
 #include "mp.h"
+#include "mp_ladder.h"
 #include "paging.h"
 #include "percpu.h"
 #include "smbios.h"
@@ -232,13 +233,21 @@ static void text_facts(struct facts *f)
 
 static void smp_facts(struct facts *f)
 {
-	char number[24];
+	char number[24], key[32];
 	struct string s;
-	u32 cpu;
+	u32 cpu, how;
 
 	fact_dec(f, "nr_cpus_present", machine_nr_cpus_present());
 	fact_dec(f, "nr_cpus_started", machine_nr_cpus());
 	fact_text(f, "mp_rung", mp_rung());
+	for (how = START_ALL; how < START_UP; how++) {
+		if (!mp_ladder_result((enum machine_start)how))
+			continue;
+		string_init(&s, key, sizeof(key));
+		string_add(&s, "mp_rung_");
+		string_add(&s, machine_start_name((enum machine_start)how));
+		fact_text(f, key, mp_ladder_result((enum machine_start)how));
+	}
 	fact_text(f, "mp_reason", mp_reason() ? mp_reason() : "none");
 	for (cpu = 0; cpu < machine_nr_cpus(); cpu++) {
 		string_init(&s, number, sizeof(number));

@@ -7,8 +7,13 @@
 
 #include "types.h"
 
-/* Without it the compiler recognises these loops, and turns each function into a call of itself. */
+/*
+ * Without it gcc recognises these loops, and turns each function into a call of itself. To clang a
+ * freestanding program has no such functions.
+ */
+#ifndef __clang__
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
+#endif
 
 /*
  * Unaligned, and may alias anything. What is left after whole words goes in the largest pieces,

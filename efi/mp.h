@@ -17,7 +17,7 @@ void mp_release(void);
 /* mp_all_home() - is every CPU that we took back in firmware? */
 bool mp_all_home(void);
 
-/* How the CPUs were started: "nonblocking_startup_all_aps", or "none" */
+/* How the CPUs were started: a word of machine_start_name() */
 const char *mp_rung(void);
 
 /* Why there are fewer CPUs than the machine has; NULL when all came */

@@ -45,8 +45,11 @@ struct mp_services {
 	EFI_STATUS(EFIAPI *startup_all_aps)
 	(struct mp_services *this, mp_procedure procedure, BOOLEAN one_by_one, EFI_EVENT done,
 	 UINTN timeout_us, void *argument, UINTN **ret_failed);
-	/* Four more that we do not call: StartupThisAP, SwitchBSP, EnableDisableAP, WhoAmI. */
-	void *not_used[4];
+	EFI_STATUS(EFIAPI *startup_this_ap)
+	(struct mp_services *this, mp_procedure procedure, UINTN number, EFI_EVENT done,
+	 UINTN timeout_us, void *argument, BOOLEAN *ret_finished);
+	/* Three more that we do not call: SwitchBSP, EnableDisableAP, WhoAmI. */
+	void *not_used[3];
 };
 
 #endif

@@ -52,6 +52,9 @@ struct percpu {
 	u8 *stack;
 	struct cpu_state firmware_state;
 
+	u64 mp_number; /* firmware's, in its MP services */
+	void *mp_done; /* firmware's event for this CPU alone, while it is not signalled */
+
 	bool lost; /* set once, by whoever waited for this CPU in vain */
 	bool offline; /* seen to wait outside; boot CPU only, under text_mutex */
 	bool given; /* has a procedure whose end nobody has waited for; boot CPU only */

@@ -265,6 +265,12 @@ static int start_all(u32 nr_wanted, const char **ret_reason)
 	return 0;
 }
 
+/* The kernel starts them, and threads have one way to begin. */
+int machine_start_select(enum machine_start how)
+{
+	return how == START_AUTO ? 0 : -ERR_UNSUPPORTED;
+}
+
 int machine_start_cpus(u32 nr_wanted, const char **ret_reason)
 {
 	*ret_reason = NULL;

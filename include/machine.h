@@ -68,6 +68,36 @@ u32 machine_this_cpu(void);
  */
 bool machine_cpu_lost(u32 cpu);
 
+/* The ways to get the other CPUs, in the order in which they are tried; efi/mp_ladder.h has more.
+ */
+enum machine_start {
+	START_AUTO, /* one after the other, until CPUs come */
+	START_ALL, /* firmware starts all at once, without waiting */
+	START_EACH, /* firmware starts each, without waiting */
+	START_TIMER, /* firmware waits for them, and we run in its timer event */
+	START_UP, /* none */
+	NR_MACHINE_STARTS,
+};
+
+/* machine_start_name() - the word of --mp-rung and of machine.csv */
+static inline const char *machine_start_name(enum machine_start how)
+{
+	static const char *const names[NR_MACHINE_STARTS] = {
+		[START_AUTO] = "auto",	 [START_ALL] = "all", [START_EACH] = "each",
+		[START_TIMER] = "timer", [START_UP] = "up",
+	};
+
+	return names[how];
+}
+
+/**
+ * machine_start_select() - the one way that machine_start_cpus() is to try
+ *
+ * Context: boot CPU, before machine_start_cpus(). Return: 0; -ERR_UNSUPPORTED when this machine has
+ * no such choice, and nothing changes.
+ */
+int machine_start_select(enum machine_start how);
+
 /**
  * machine_cpu_offline() - take a CPU of ours out: no sync, no interrupt and no procedure reaches it
  * @cpu: 1 .. machine_nr_cpus() - 1, without a procedure

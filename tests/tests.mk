@@ -33,19 +33,37 @@ $B/fault/fault_switch.o: tests/fault/fault_switch.c
 # Nothing on the way to a test program is thrown away, or the next run would make it again.
 .SECONDARY:
 
-# Images with one fault each in the file that starts CPUs; all else is the shipped image's.
-IMAGE_FAULTS = NO_MP_PROTOCOL MP_REFUSED AP_NEVER_ARRIVES
+# The image by another compiler, with the same linker script: tests/boot/clang.t boots it.
+CLANG = clang
+CLANG_FLAGS = $(filter-out -maccumulate-outgoing-args,$(EFI_FLAGS))
+$(eval $(call efi_rules,$B/clang,$(CLANG) $(CLANG_FLAGS),$B/clang/smpoke))
 
-$(IMAGE_FAULTS:%=$B/fault/efi/%.o): $B/fault/efi/%.o: efi/mp.c tests/fault/image/fault.h
+# Nothing is made: that it compiles for a target whose own convention is firmware's, and where an
+# unsigned long is no UINTN, is the check. (Of a target that looks like Microsoft's own compiler,
+# gnu-efi takes away every attribute.)
+WINDOWS_SOURCES = $(EFI_C:%=efi/%.c)
+.PHONY: check-windows
+check-windows:
+	$(Q)$(CLANG) --target=x86_64-pc-windows-gnu -fsyntax-only \
+		$(filter-out -fpic -MMD -MP,$(CLANG_FLAGS)) $(WARN) -include tests/windows/types.h -Iinclude -Iefi \
+		$(EFI_INC) $(WINDOWS_SOURCES)
+
+# Images with one fault each, in one of the two files that start CPUs; all else is the shipped
+# image's.
+IMAGE_FAULTS = NO_MP_PROTOCOL MP_REFUSED AP_NEVER_ARRIVES
+fault_in = $(if $(filter MP_REFUSED,$1),mp_ladder,mp)
+
+.SECONDEXPANSION:
+$(IMAGE_FAULTS:%=$B/fault/efi/%.o): $B/fault/efi/%.o: efi/$$(call fault_in,$$*).c tests/fault/image/fault.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(EFI_FLAGS) $(WARN) -DPLANTED=FAULT_$* -Itests/fault/image -Iinclude -Iefi $(EFI_INC) \
 		-c $< -o $@
 
 $B/fault/efi/%.so: $B/fault/efi/%.o $B/smpoke.so
-	$(Q)$(call efi_link,$< $(filter-out %/efi/mp.o,$(EFI_OBJ)))
+	$(Q)$(call efi_link,$< $(filter-out %/efi/$(call fault_in,$*).o,$(EFI_OBJ)))
 
 $B/fault/efi/%.efi: $B/fault/efi/%.so
-	$(Q)$(OBJCOPY) $(PE_SECTIONS:%=-j %) --target efi-app-x86_64 --subsystem=10 $< $@
+	$(Q)$(to_pe)
 
 # ---- Unit tests: what they run on besides the sources under test ----
 
@@ -59,7 +77,8 @@ UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop te
 	test_module_load
 UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run test_region_places \
 	test_stop_machine test_selftest test_alternative_run test_primitive test_imm_sites
-UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST),$(UNIT))
+UNIT_EFI = test_mp_ladder
+UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST) $(UNIT_EFI),$(UNIT))
 UNIT_OBJ = $B/unit/obj
 
 $(UNIT_OBJ)/%.o: tests/unit/%.c | $B/.deps-test
@@ -74,6 +93,20 @@ $B/fault/unit/obj/%.o: tests/unit/%.c | $B/.deps-test
 $(UNIT_OBJ)/%.S.o: tests/unit/%.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_FLAGS) -c $< -o $@
+
+# What of efi/ needs no ring 0: firmware is the test's.
+TEST_EFI_FLAGS = -fshort-wchar -Iefi $(EFI_INC)
+$(UNIT_EFI:%=$(UNIT_OBJ)/%.o): TEST_FLAGS += $(TEST_EFI_FLAGS)
+$(UNIT_OBJ)/efi/%.o: efi/%.c | $B/.deps-test
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TEST_FLAGS) $(TEST_EFI_FLAGS) -c $< -o $@
+
+$(UNIT_OBJ)/efi/%.S.o: efi/%.S | $B/.deps-test
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(TEST_FLAGS) $(TEST_EFI_FLAGS) -c $< -o $@
+
+$(UNIT_EFI:%=$B/unit/%): $B/unit/%: $(UNIT_OBJ)/%.o $(UNIT_OBJ)/efi/strings.o
+$B/unit/test_mp_ladder: $(UNIT_OBJ)/efi/mp_ladder.o $(UNIT_OBJ)/efi/switch.S.o
 
 # machine.csv of a build that nobody told its commit: linked before the archive, which has another.
 $(UNIT_OBJ)/facts.o: bench/facts.c | $B/.deps-build
@@ -112,7 +145,7 @@ FAULT_UNIT = test_engine test_fetch_model test_history test_int3 test_nops test_
 	test_static_key test_static_key_rules test_static_call test_tracer test_image_patching \
 	test_cpu_hotplug test_module_load
 TEST_PROGRAMS = $(UNIT:%=$B/unit/%) $(FAULT_UNIT:%=$B/fault/unit/%) $B/fault/smpoke \
-	$(IMAGE_FAULTS:%=$B/fault/efi/%.efi)
+	$(IMAGE_FAULTS:%=$B/fault/efi/%.efi) $B/clang/smpoke.efi
 
 .PHONY: test test-programs
 test-programs: image host $(TEST_PROGRAMS)

@@ -65,10 +65,16 @@ run=$(take cpus1)
 judge_run "--cpus 1 of 2: the results" "${run:-nothing}" tcg 1 check '' 'needs smp'
 equal "--cpus 1 of 2: both are known" "$(fact nr_cpus_present)" 2
 patched_itself "--cpus 1 of 2" "$run" up
-for how in mov-cr2 cpuid; do
-	make_stick "$how" "--quick --suite forms --serialize $how\n"
+# Each with a way to start CPUs that this firmware, which does the first, would not need.
+for pair in mov-cr2,each cpuid,timer; do
+	how=${pair%,*} rung=${pair#*,}
+	make_stick "$how" "--quick --suite forms --serialize $how --mp-rung $rung\n"
 	boot "$how" --smp 2
+	equal "--mp-rung $rung: last line" "$(console "$how" | tail -n 1)" "end status=0"
+	check "--mp-rung $rung: the stick is clean" stick_is_clean "$how"
 	run=$(take "$how")
+	equal "--mp-rung $rung: it is the one that worked, and the only one tried" \
+		"$(fact mp_rung) $(fact mp_rung_all) $(fact "mp_rung_$rung")" "$rung  CPUs came"
 	judge_run "--serialize $how: the results" "${run:-nothing}" tcg 2 forms '' ''
 	equal "--serialize $how: it is what a sync executed" "$(fact sync_instruction)" "$how"
 done

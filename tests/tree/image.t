@@ -144,11 +144,13 @@ core_path=(smp_text_poke_bp_hook smp_text_poke_int3_handler int3_emulate int3_em
 # Ways out that are meant: the hooks of #BP and of interrupts, what a CPU does between two states of a
 # rendezvous, and the ends of a trap that is not ours, which do not come back to the patched code.
 rendezvous=(take_part\>machine_{irq_save,irq_restore,probe})
-check "UEFI: nothing in .noinstr.text can be patched, and nothing leaves it" \
-	tests/tree/check-noinstr "$B/smpoke.so" "${core_path[@]}" \
-	vector_breakpoint trap_breakpoint vector_sync sync_interrupt \
-	'trap_breakpoint>*' 'trap_breakpoint>trap_end_procedure' 'trap_common>trap_handle' \
-	'fixed_interrupt>*' 'nmi_interrupt>*' "${rendezvous[@]}"
+for image in smpoke clang/smpoke; do
+	check "UEFI, $image: nothing in .noinstr.text can be patched, and nothing leaves it" \
+		tests/tree/check-noinstr "$B/$image.so" "${core_path[@]}" \
+		vector_breakpoint trap_breakpoint vector_sync sync_interrupt \
+		'trap_breakpoint>*' 'trap_breakpoint>trap_end_procedure' 'trap_common>trap_handle' \
+		'fixed_interrupt>*' 'nmi_interrupt>*' "${rendezvous[@]}"
+done
 # There the sync is the kernel's.
 check "host: nothing in .noinstr.text can be patched, and nothing leaves it" \
 	tests/tree/check-noinstr "$B/host/smpoke" "${core_path[@]}" \

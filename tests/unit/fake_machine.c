@@ -78,6 +78,11 @@ u32 machine_nr_cpus_online(void)
 	return fake.nr_cpus;
 }
 
+int machine_start_select(enum machine_start how)
+{
+	return how == START_TIMER ? -ERR_UNSUPPORTED : 0;
+}
+
 int machine_start_cpus(u32 nr_wanted, const char **ret_reason)
 {
 	if (nr_wanted > fake.nr_present)

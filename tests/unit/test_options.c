@@ -139,8 +139,8 @@ static void an_unknown_word_is_named_with_all_that_there_are(void **state)
 {
 	static const char there_are[] =
 		"no such option; there are --help, --version, --list, --suite, --cpus, --batch, "
-		"--toggles, --seed, --quick, --full, --out, --serialize, --noreplace-smp, "
-		"--smp-alt-boot, --smp-alt-two-way, --then";
+		"--toggles, --seed, --quick, --full, --out, --serialize, --mp-rung, "
+		"--noreplace-smp, --smp-alt-boot, --smp-alt-two-way, --then";
 	char want[320];
 
 	(void)state;
@@ -254,28 +254,6 @@ static void other_wrong_values_are_named(void **state)
 	expect_error("--quick=1", -ERR_INVAL, "--quick: takes no value");
 	expect_error("--help=", -ERR_INVAL, "--help: takes no value");
 	expect_error("--quick --full", -ERR_INVAL, "--quick and --full: only one of the two");
-}
-
-static void the_serialising_instruction_is_taken_by_name_alone(void **state)
-{
-	static const char *const names[] = { "auto", "serialize", "iret", "mov-cr2", "cpuid" };
-
-	(void)state;
-	for (u32 i = 0; i < ARRAY_SIZE(names); i++) {
-		char line[64];
-
-		format(line, sizeof(line), "--serialize %s", names[i]);
-		assert_int_equal(parse(line), 0);
-		assert_int_equal(options.serialize, SYNC_CORE_AUTO + i);
-		assert_string_equal(sync_core_name(options.serialize), names[i]);
-	}
-	assert_int_equal(NR_SYNC_CORES, ARRAY_SIZE(names));
-	expect_error("--serialize lfence", -ERR_INVAL,
-		     "--serialize lfence: must be auto, serialize, iret, mov-cr2 or cpuid");
-	expect_error("--serialize", -ERR_INVAL,
-		     "--serialize: needs auto, serialize, iret, mov-cr2 or cpuid");
-	expect_error("--serialize=", -ERR_INVAL,
-		     "--serialize : must be auto, serialize, iret, mov-cr2 or cpuid");
 }
 
 static void errors_after_a_help_are_still_errors(void **state)
@@ -448,9 +426,12 @@ static void a_folder_named_like_an_option_is_described_too(void **state)
 static void help_fits_one_screen_and_names_every_option(void **state)
 {
 	static const char *const names[] = {
-		"--suite",     "--cpus",    "--batch",	       "--quick",	 "--full",
-		"--seed",      "--out",	    "--then",	       "--list",	 "--version",
-		"--serialize", "--toggles", "--noreplace-smp", "--smp-alt-boot", "--smp-alt-two-way"
+		"--suite",	   "--cpus",	     "--batch",
+		"--quick",	   "--full",	     "--seed",
+		"--out",	   "--then",	     "--list",
+		"--version",	   "--serialize",    "--toggles",
+		"--noreplace-smp", "--smp-alt-boot", "--smp-alt-two-way",
+		"--mp-rung",
 	};
 	u32 column = 0, nr_lines = 0;
 
@@ -480,7 +461,6 @@ int main(void)
 		cmocka_unit_test(more_batch_sizes_than_there_is_room_for_are_refused),
 		cmocka_unit_test(a_forgotten_value_is_not_taken_from_the_next_option),
 		cmocka_unit_test(other_wrong_values_are_named),
-		cmocka_unit_test(the_serialising_instruction_is_taken_by_name_alone),
 		cmocka_unit_test(errors_after_a_help_are_still_errors),
 		cmocka_unit_test(a_short_error_buffer_is_never_overrun),
 		cmocka_unit_test(a_file_means_the_same_as_the_command_line),
