@@ -464,7 +464,8 @@ bool smp_text_poke_stopped(void)
 
 bool smp_text_poke_in_trap(void)
 {
-	return text_poke_array_refs[machine_this_cpu()].depth;
+	/* Before text_poke_init() nobody can be. */
+	return nr_refs && text_poke_array_refs[machine_this_cpu()].depth;
 }
 
 const struct smp_text_poke_stats *smp_text_poke_stats(void)

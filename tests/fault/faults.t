@@ -217,6 +217,7 @@ done
 
 # These need a CPU that runs into what memory holds between two syncs.
 while read -r fault suite row reason; do
+	seen="$seen ${fault//,/ } "
 	if [ "$(nproc)" -ge 2 ]; then
 		check "$fault is seen by another CPU, and the run says so" \
 			program_reports "$fault" "$suite" "$row" "$reason"

@@ -403,9 +403,11 @@ static void described_options_ask_for_the_same_run_again(void **state)
 	char text[512];
 
 	(void)state;
-	assert_int_equal(parse("--suite poke,check --cpus 2 --seed 9 --full --out d " MORE), 0);
+	assert_int_equal(
+		parse("--suite poke,check --cpus 2 --batch 3,1 --seed 9 --full --out d " MORE), 0);
 	options_describe(&options, suite_names, text, sizeof(text));
-	assert_string_equal(text, "--suite check,poke --cpus 2 --seed 9 --full --out=d " MORE);
+	assert_string_equal(
+		text, "--suite check,poke --cpus 2 --batch 3,1 --seed 9 --full --out=d " MORE);
 	first = options;
 	assert_int_equal(parse(text), 0);
 	assert_memory_equal(first.suite_wanted, options.suite_wanted, 3);

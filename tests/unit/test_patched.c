@@ -53,6 +53,8 @@ static void own_text_was_patched(void)
 		.started_up = true,
 		.to_up = { .nr_changed = 7 },
 		.to_smp = { .nr_changed = 7 },
+		.nr_sequences_to_up = 2,
+		.nr_sequences_to_smp = 2,
 		.apply_ns = 4711,
 	};
 }
@@ -64,8 +66,8 @@ static void what_was_patched_to_what_is_in_the_log(void **state)
 	assert_int_equal(run(0, NULL), SMPOKE_EXIT_OK);
 	expect_log(", 8 bytes, rdtscp: 0f ae e8 0f 31 0f ae e8 -> 0f 01 f9 0f ae e8 66 90\n");
 	expect_log(", 3 bytes, kept: 90 90 90 -> 0f 1f 00\n");
-	expect_log("7 LOCK prefixes to 3e until other CPUs start\n");
-	expect_log("7 LOCK prefixes back to f0\n");
+	expect_log("7 LOCK prefixes to 3e, 2 sequences to UP form, until other CPUs start\n");
+	expect_log("7 LOCK prefixes back to f0, 2 sequences to SMP form\n");
 	expect_fact("own_text", "patched");
 	expect_fact("own_sites", "2");
 	expect_fact("own_sites_replaced", "1");
@@ -76,6 +78,8 @@ static void what_was_patched_to_what_is_in_the_log(void **state)
 	expect_fact("own_locks_now", "smp");
 	expect_fact("own_locks_to_up", "7");
 	expect_fact("own_locks_to_smp", "7");
+	expect_fact("own_sequences_to_up", "2");
+	expect_fact("own_sequences_to_smp", "2");
 }
 
 static void own_text_that_is_not_patched_is_said_and_why(void **state)
