@@ -19,7 +19,7 @@ const char options_help[] =
 	"  --serialize NAME        in a sync: auto, serialize, iret, mov-cr2, cpuid\n"
 	"  --mp-rung NAME          how to start CPUs: auto, all, each, timer, up\n"
 	"  --noreplace-smp         its own LOCK prefixes stay, also on one CPU\n"
-	"  --smp-alt-two-way       they follow the CPUs; --smp-alt-boot: set once, at boot\n"
+	"  --smp-alt-two-way       they follow the CPUs; --smp-alt-boot: once\n"
 	"  --then WHAT             poweroff, reboot or exit when done\n"
 	"  --list --help --version\n"
 	"\n"
