@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What does it cost to put a module on the list that every CPU reads without a lock, and to take it
- * off again, while the others read it, and while they are idle?
+ * off again, while others read it, and while they are idle; and what does it take from those?
  *
  * A sample inserts one module by list_add_rcu() and one under stop_machine(), and takes both out
  * again, which is always done under stop_machine(). Four more modules stay, for look-ups to find.
@@ -13,7 +13,9 @@
 #include "machine.h"
 #include "machine_text.h"
 #include "module.h"
+#include "module_del.h"
 #include "module_loading.h"
+#include "pass_clock.h"
 #include "x86.h"
 
 #define NR_STAYING 4
@@ -29,8 +31,16 @@ enum {
 	MODULE_REMOVE_RCU,
 	MODULE_REMOVE_STOP,
 	MODULE_LOOKUPS,
+	NR_IDLE_SERIES,
+	MODULE_STOLEN_RCU = NR_IDLE_SERIES,
+	MODULE_STOLEN_STOP,
+	MODULE_STOLEN_REMOVE_RCU,
+	MODULE_STOLEN_REMOVE_STOP,
 	NR_MODULE_SERIES,
 };
+
+#define NR_STEPS 4 /* RCU to REMOVE_STOP; what each has stolen comes in the same order */
+#define LEARN_NS (5 * NSEC_PER_SEC)
 
 static const struct series module_series[NR_MODULE_SERIES] = {
 	[MODULE_RCU] = { "insert-rcu", "ns" },
@@ -38,6 +48,10 @@ static const struct series module_series[NR_MODULE_SERIES] = {
 	[MODULE_REMOVE_RCU] = { "remove-first", "ns" },
 	[MODULE_REMOVE_STOP] = { "remove-second", "ns" },
 	[MODULE_LOOKUPS] = { "lookups", "count" },
+	[MODULE_STOLEN_RCU] = { "stolen-rcu", "ns" },
+	[MODULE_STOLEN_STOP] = { "stolen-stop", "ns" },
+	[MODULE_STOLEN_REMOVE_RCU] = { "stolen-first", "ns" },
+	[MODULE_STOLEN_REMOVE_STOP] = { "stolen-second", "ns" },
 };
 
 struct module_bench;
@@ -46,12 +60,15 @@ struct reader {
 	u64 nr_rounds; /* a look-up of every slot each */
 	u64 nr_wrong;
 	const struct module_bench *all;
+	struct pass_clock clock; /* a round is a pass */
 } __attribute__((aligned(FALSE_SHARING_BYTES)));
 
 struct module_bench {
 	struct module slots[NR_SLOTS];
 	u8 *text;
 	struct reader *readers; /* by CPU */
+	struct pass_window window; /* 0 until all readers know what a round takes */
+	u32 turn; /* whose stolen time is told next */
 	u64 nr_rounds; /* at the last sample */
 	u32 quit;
 	bool running;
@@ -88,6 +105,7 @@ static void read_list(void *arg)
 	while (!load_acquire(&me->all->quit)) {
 		for (u32 slot = 0; slot < NR_SLOTS; slot++)
 			me->nr_wrong += !is_right(me->all, slot);
+		pass_clock_passed(&me->clock, PASS_OLD, false, rdtsc());
 		/* R-round: what the round has found is there before it counts. Pairs with A-round.
 		 */
 		store_release(&me->nr_rounds, me->nr_rounds + 1);
@@ -122,6 +140,29 @@ static int wait_for_readers(struct bench_run *run, const struct module_bench *m)
 	return 0;
 }
 
+static bool all_learned(const struct bench_run *run, const struct module_bench *m)
+{
+	bool all = true;
+
+	for (u32 cpu = 1; cpu < run->cpus; cpu++)
+		all = all && pass_clock_learned(&m->readers[cpu].clock, false);
+	return all;
+}
+
+/* What a round takes when nobody is stopped. */
+static int learn(struct bench_run *run, struct module_bench *m)
+{
+	u64 deadline = rdtsc() + machine_ticks(LEARN_NS);
+	int err = wait_for_readers(run, m);
+
+	while (!err && !all_learned(run, m)) {
+		if (rdtsc() > deadline)
+			return bench_fail(run, -ERR_TIMEOUT, "a reader is slow");
+		err = wait_for_readers(run, m);
+	}
+	return err;
+}
+
 static int start_readers(struct bench_run *run, struct module_bench *m)
 {
 	m->running = true;
@@ -129,11 +170,12 @@ static int start_readers(struct bench_run *run, struct module_bench *m)
 		int err;
 
 		m->readers[cpu].all = m;
+		m->readers[cpu].clock.window = &m->window;
 		err = machine_cpu_start(cpu, read_list, &m->readers[cpu]);
 		if (err)
 			return bench_fail(run, err, "cpu %u could not be started", cpu);
 	}
-	return wait_for_readers(run, m);
+	return learn(run, m);
 }
 
 static void stop_readers(struct bench_run *run, struct module_bench *m)
@@ -184,22 +226,45 @@ static int take_out(struct bench_run *run, struct module_bench *m, u32 slot)
 		   : 0;
 }
 
-static int insert_and_take_out(struct bench_run *run, struct module_bench *m, u64 *stamp)
+static int do_step(struct bench_run *run, struct module_bench *m, u32 step)
 {
+	switch (step) {
+	case MODULE_RCU:
+		return insert(run, m, SLOT_RCU, MODULE_INSERT_RCU);
+	case MODULE_STOP:
+		return insert(run, m, SLOT_STOP, MODULE_INSERT_STOP);
+	case MODULE_REMOVE_RCU:
+		return take_out(run, m, SLOT_RCU);
+	default:
+		return take_out(run, m, SLOT_STOP);
+	}
+}
+
+/* One of the readers in turn tells what the step has taken from it. */
+static int timed_step(struct bench_run *run, struct module_bench *m, u32 step, u64 *values)
+{
+	u64 begin;
 	int err;
 
-	stamp[0] = rdtsc_ordered();
-	err = insert(run, m, SLOT_RCU, MODULE_INSERT_RCU);
-	stamp[1] = rdtsc_ordered();
-	if (!err)
-		err = insert(run, m, SLOT_STOP, MODULE_INSERT_STOP);
-	stamp[2] = rdtsc_ordered();
-	if (!err)
-		err = take_out(run, m, SLOT_RCU);
-	stamp[3] = rdtsc_ordered();
-	if (!err)
-		err = take_out(run, m, SLOT_STOP);
-	stamp[4] = rdtsc_ordered();
+	pass_window_begin(&m->window, false);
+	begin = rdtsc_ordered();
+	err = do_step(run, m, step);
+	values[step] = machine_ns(rdtsc_ordered() - begin);
+	if (err || !m->running)
+		return err;
+	err = wait_for_readers(run, m);
+	values[MODULE_STOLEN_RCU + step] =
+		machine_ns(m->readers[1 + m->turn % (run->cpus - 1)].clock.taken_ticks);
+	return err;
+}
+
+static int insert_and_take_out(struct bench_run *run, struct module_bench *m, u64 *values)
+{
+	int err = 0;
+
+	for (u32 step = 0; step < NR_STEPS && !err; step++)
+		err = timed_step(run, m, step, values);
+	m->turn++;
 	return err;
 }
 
@@ -213,7 +278,8 @@ static int module_setup(struct bench_run *run)
 	if (!m)
 		return bench_fail(run, -ERR_NOMEM, "no memory for the bench");
 	run->priv = m;
-	run->cpus = machine_nr_cpus();
+	if (!run->bench->per_cpus)
+		run->cpus = machine_nr_cpus();
 	m->text = text_alloc(NR_SLOTS * SLOT_BYTES, PAGE_BYTES);
 	m->readers = machine_alloc(run->cpus * sizeof(*m->readers));
 	if (!m->text || !m->readers)
@@ -239,15 +305,13 @@ static int module_sample(struct bench_run *run, u64 *values)
 {
 	struct module_bench *m = run->priv;
 	int err = wait_for_readers(run, m);
-	u64 stamp[5], rounds;
+	u64 rounds;
 
 	if (err)
 		return err;
 	module_mutex_lock();
-	err = insert_and_take_out(run, m, stamp);
+	err = insert_and_take_out(run, m, values);
 	module_mutex_unlock();
-	for (u32 i = MODULE_RCU; i <= MODULE_REMOVE_STOP; i++)
-		values[i] = machine_ns(stamp[i + 1] - stamp[i]);
 	rounds = rounds_of_all(run, m);
 	values[MODULE_LOOKUPS] = (rounds - m->nr_rounds) * NR_SLOTS;
 	m->nr_rounds = rounds;
@@ -283,6 +347,21 @@ static void module_teardown(struct bench_run *run)
 
 static const bool meanwhile = true;
 
+static const struct module_del before_1 = { 1, true };
+static const struct module_del before_64 = { 64, true };
+static const struct module_del before_1024 = { 1024, true };
+static const struct module_del before_4096 = { 4096, true };
+static const struct module_del since_1 = { 1, false };
+static const struct module_del since_4096 = { 4096, false };
+
+#define DEL_BENCH(title, subject)                                                                  \
+	{                                                                                          \
+		.name = (title), .series = module_del_series, .nr_series = MODULE_DEL_NR_SERIES,   \
+		.param = &(subject), .min_cpus = 2, .needs_caps = MACHINE_CAP_SMP,                 \
+		.budget_share = 4, .setup = module_del_setup, .check = module_del_check,           \
+		.sample = module_del_sample, .teardown = module_del_teardown,                      \
+	}
+
 static const struct bench module_benches[] = {
 	{
 		.name = "read",
@@ -291,6 +370,7 @@ static const struct bench module_benches[] = {
 		.param = &meanwhile,
 		.needs_caps = MACHINE_CAP_SMP,
 		.min_cpus = 2,
+		.per_cpus = true,
 		.setup = module_setup,
 		.check = module_check,
 		.sample = module_sample,
@@ -299,7 +379,7 @@ static const struct bench module_benches[] = {
 	{
 		.name = "idle",
 		.series = module_series,
-		.nr_series = NR_MODULE_SERIES,
+		.nr_series = NR_IDLE_SERIES,
 		.setup = module_setup,
 		.check = module_check,
 		.sample = module_sample,
@@ -321,6 +401,12 @@ static const struct bench module_benches[] = {
 		.sample = named_trap_sample,
 		.teardown = loading_teardown,
 	},
+	DEL_BENCH("del-before-1", before_1),
+	DEL_BENCH("del-before-64", before_64),
+	DEL_BENCH("del-before-1024", before_1024),
+	DEL_BENCH("del-before-4096", before_4096),
+	DEL_BENCH("del-since-1", since_1),
+	DEL_BENCH("del-since-4096", since_4096),
 };
 
 const struct suite suite_module = {

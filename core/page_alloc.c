@@ -218,6 +218,33 @@ int page_alloc_add_pool(const char *name, void *begin, void *end)
 	return 0;
 }
 
+static bool is_handed_out(const struct page_range *range)
+{
+	for (size_t i = 0; i < range->nr_pages; i++)
+		if (range->state[i] == PAGE_USED)
+			return true;
+	return false;
+}
+
+int page_alloc_remove_pool(const void *begin)
+{
+	struct page_range **link = &ranges, *range;
+
+	if (!text_mutex_held())
+		return -ERR_PERM;
+	while (*link && !((*link)->is_pool && (*link)->begin == begin))
+		link = &(*link)->next;
+	range = *link;
+	if (!range)
+		return -ERR_INVAL;
+	if (is_handed_out(range))
+		return -ERR_BUSY;
+	*link = range->next;
+	open_free_pages(range);
+	machine_free(range, range_bytes(range->nr_pages));
+	return 0;
+}
+
 int page_alloc_init_late(void)
 {
 	if (!text_mutex_held())

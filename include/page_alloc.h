@@ -92,6 +92,15 @@ int page_alloc_add_reserved(const char *name, void *begin, void *end);
 int page_alloc_add_pool(const char *name, void *begin, void *end);
 
 /**
+ * page_alloc_remove_pool() - take a pool back, none of whose pages is handed out
+ * @begin: as it was added
+ *
+ * Its pages can be reached again, and stay poisoned.
+ * Return: 0; -ERR_PERM; -ERR_INVAL when no pool begins there; -ERR_BUSY with a page handed out.
+ */
+int page_alloc_remove_pool(const void *begin);
+
+/**
  * page_alloc_init_late() - draw the map of the reserved ranges; from now on they can be freed
  *
  * Once, before every init stage that frees. Return: 0 or -ERR_PERM.

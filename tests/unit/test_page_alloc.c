@@ -383,6 +383,28 @@ static void books_agree_with_a_model_whatever_happens(void **state)
 
 #define PAGE_TEST(name) cmocka_unit_test_setup_teardown(name, reset, close_down)
 
+static void a_pool_is_taken_back_when_nothing_of_it_is_out(void **state)
+{
+	static u8 more[2][PAGE_BYTES] __attribute__((aligned(4096)));
+	void *page;
+
+	(void)state;
+	assert_int_equal(page_alloc_add_pool("more", more, more + 2), 0);
+	assert_int_equal(page_alloc_remove_pool(more[1]), -ERR_INVAL);
+	assert_int_equal(page_alloc_remove_pool(reserved), -ERR_INVAL);
+	page = page_alloc();
+	assert_ptr_equal(page, more);
+	assert_int_equal(page_alloc_remove_pool(more), -ERR_BUSY);
+	assert_int_equal(page_free(page), 0);
+	assert_int_equal(page_alloc_remove_pool(more), 0);
+	memset(more, 0, sizeof(more));
+	assert_int_equal(page_alloc_remove_pool(more), -ERR_INVAL);
+	books();
+	text_mutex_unlock();
+	assert_int_equal(page_alloc_remove_pool(pool), -ERR_PERM);
+	text_mutex_lock();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -394,6 +416,7 @@ int main(void)
 		PAGE_TEST(a_second_free_is_refused_and_named),
 		PAGE_TEST(what_is_not_the_callers_is_not_freed),
 		PAGE_TEST(ranges_are_whole_pages_and_do_not_overlap),
+		PAGE_TEST(a_pool_is_taken_back_when_nothing_of_it_is_out),
 		PAGE_TEST(nothing_is_done_without_the_lock),
 		PAGE_TEST(a_freed_page_is_poisoned),
 		PAGE_TEST(a_freed_page_is_out_of_reach_until_it_is_handed_out),
