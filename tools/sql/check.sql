@@ -34,10 +34,10 @@ INSERT INTO wrong SELECT 'results', rowid, 5, '"' || value || '" is no name, in 
 INSERT INTO wrong SELECT 'samples', rowid, 6, 'no sample: ' || row || ',' || i || ',' || value FROM s
 	WHERE row || i || value GLOB '*[^0-9]*' OR '' IN (row, i, value) OR length(value) > 18;
 INSERT INTO wrong SELECT 'samples', max(rowid), 7, 'sample ' || i || ' of row ' || row || ' a second time'
-	FROM s GROUP BY row, i HAVING count(*) > 1;
+	FROM s GROUP BY CAST(row AS INTEGER), CAST(i AS INTEGER) HAVING count(*) > 1;
 INSERT INTO wrong SELECT 'machine', max(rowid), 8, key || ' a second time' FROM m
 	GROUP BY key HAVING count(*) > 1;
 INSERT INTO wrong SELECT file, id, 9, 'schema ' || schema || ', and only 1 is known' FROM (
 	SELECT 'results' AS file, rowid AS id, schema FROM r UNION ALL
 	SELECT 'samples', rowid, schema FROM s UNION ALL SELECT 'machine', rowid, schema FROM m)
-	WHERE schema <> '1';
+	WHERE schema NOT IN ('1', '');
