@@ -6,6 +6,7 @@
 #   make test    build and pass all tests
 #   make soak    the long test, on both machines: some minutes   SOAK_HOST= SOAK_QEMU= sites   SEED=
 #   make fuzz    arbitrary input, by libFuzzer   FUZZ_SECONDS=60 for each target, FUZZ="fuzz_queue"
+#   make report  build/report.html, one page with the figures of RUNS="results/..."
 #   make compare A=results/... B=results/...   two runs side by side   FAIL=1: an error when slower
 #   make host    build/host/smpoke, the same program as a Linux process
 #   make image   build/smpoke.efi
@@ -227,6 +228,12 @@ run: $B/stick.img
 	tools/take-results $B/stick.img results
 	@tail -n 1 $B/console.log | grep -qx 'end status=0' || \
 		{ echo "make run: the run did not end well; see above and $B/console.log"; exit 1; }
+
+# The newest of each kind, unless told.
+RUNS ?= $(foreach env,metal vm host tcg,$(lastword $(sort $(wildcard results/2*-$(env)))))
+
+report: | $B/.deps-report
+	@tools/report -o $B/report.html $(RUNS)
 
 compare: | $B/.deps-test
 	@tools/compare $(if $(FAIL),--fail) $A $(run_b)

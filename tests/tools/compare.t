@@ -83,7 +83,7 @@ match "a newer table" "$(tools/import-results "$db" "$work/bad" 2>&1; echo "rc $
 damage machine.csv '/complete/d'
 printf '\n\n\n' >>"$work/bad/results.csv"
 match "a run that died" "$(tools/import-results "$db" "$work/bad" 2>&1; echo "rc $?")" \
-	'bad: the run did not get to its end'
+	'bad/results\.csv:2: the run did not get to its end'
 equal "what it had measured is there" "$(sqlite3 "$db" "SELECT p50 FROM results WHERE run = 'wide'")" 110
 
 # ---- Two runs ----

@@ -1,17 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
 -- The runs A and B of this database side by side. One line a figure that both have measured:
--- medians, each with its distribution-free 95% interval (two order statistics, by the normal
--- approximation of the binomial), the ratio, and what can be said.
-
-CREATE TEMP TABLE bounds AS
-WITH side AS (SELECT run, row, value,
-		row_number() OVER (PARTITION BY run, row ORDER BY value) AS rank,
-		count(*) OVER (PARTITION BY run, row) AS nr FROM samples)
-SELECT run, row, max(nr) AS nr,
-	max(CASE WHEN rank = max(1, CAST(floor(nr / 2.0 - 0.98 * sqrt(nr)) AS INTEGER)) THEN value END) AS low,
-	max(CASE WHEN rank = min(nr, CAST(ceil(1 + nr / 2.0 + 0.98 * sqrt(nr)) AS INTEGER)) THEN value END) AS high
-	FROM side GROUP BY run, row;
+-- medians, each with its distribution-free 95% interval of bounds.sql, which is to be read first, the
+-- ratio, and what can be said.
 
 CREATE TEMP VIEW one AS SELECT r.*, bounds.nr, bounds.low, bounds.high
 	FROM results AS r LEFT JOIN bounds USING (run, row) WHERE r.status = 'ok';

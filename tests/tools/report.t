@@ -1,0 +1,217 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Guarantee: runs become one page that needs nothing else, its figures are those of results.csv and
+# say n, unit, interval and whether they were emulated; what is damaged is said in one line that
+# names file and row, and costs the rest nothing.
+
+# Programs of awk and sed stand in single quotes.
+# shellcheck disable=SC2016
+# shellcheck source=tests/lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+silicon=results/20261125-073828-host
+emulated=results/20261125-073859-tcg
+page=$work/page.html
+
+# value RUN SUITE BENCH VARIANT SITES COLUMN: of results.csv itself, by another reader
+value() {
+	awk -F, -v OFS=, -v want="$2,$3,$4,$5" -v column="$6" '
+		NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+		$(at["suite"]) "," $(at["bench"]) "," $(at["variant"]) "," $(at["sites"]) == want {
+			print $(at[column])
+		}' "$1/results.csv"
+}
+
+figure() { sed -n "/<figure id=\"$1\">/,/<\/figure>/p" "$page"; }
+# row_of FIGURE WHAT: the cells of that row of the figure's table
+row_of() { figure "$1" | grep -F "<td>$2</td>" | sed 's/<[^>]*>/ /g; s/  */ /g'; }
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf("%.1f", a / b) }'; }
+
+# ---- A page of two runs ----
+
+check "two runs become a page" tools/report -o "$page" $silicon $emulated
+equal "it says nothing else" "$(tools/report -o "$page" $silicon $emulated 2>&1)" "$page"
+tools/report -o "$work/again.html" $silicon $emulated >"$work/out" 2>&1
+check "the same runs, the same page" cmp "$page" "$work/again.html"
+
+# Colours and markers have addresses within the page; there must be none that leads out of it.
+equal "no address leads out of it" "$(grep -oE '(src=|href=|url\(|@import) *["'\''(]?[^"'\'' >)]*' "$page" |
+	grep -vE "href=[\"']#" | sort -u)" ""
+match "and a browser is told to fetch nothing" "$(grep -A1 Content-Security-Policy "$page")" \
+	"default-src 'none'"
+equal "every marker is there" "$(comm -23 \
+	<(grep -oE "href='#gp[A-Za-z0-9]*" "$page" | sed "s/.*#//" | sort -u) \
+	<(grep -oE "id='gp[A-Za-z0-9]*" "$page" | sed "s/.*'//" | sort -u))" ""
+equal "no name is there twice" "$(grep -oE " id=[\"'][^\"']*" "$page" | sort | uniq -d)" ""
+mapfile -t figures < <(grep -oE '<figure id="[^"]*' "$page" | sed 's/.*"//')
+equal "the figures" "${figures[*]}" "lock-0 batch-0 phases-0 sync-0 serialise-0 switch-0\
+ lock-1 batch-1 phases-1 sync-1 serialise-1 switch-1"
+for name in "${figures[@]}"; do
+	text=$(figure "$name")
+	is='on silicon, not emulated' stamps='^0$'
+	[ "${name#*-}" = 0 ] || is='<strong class="emulated">emulated</strong>' stamps='^[1-9]'
+	match "$name: unit, n, interval, emulated or not" "$(grep 'class="facts"' <<<"$text")" \
+		"<b>[^<]+</b> · [0-9]+ points of n = [0-9,]+.* whiskers: 95% interval of the median.* · $is"
+	equal "$name: one drawing for wide pages, one for narrow" \
+		"$(grep -oE '<svg class="[a-z]*' <<<"$text" | sed 's/.*"//' | tr '\n' ' ')" 'wide narrow '
+	match "$name: EMULATED is written across it, or is not" \
+		"$(grep -c '<text>EMULATED' <<<"$text")" "$stamps"
+done
+match "what has no rows is named" "$(grep -o 'No figures of suite.*' "$page")" 'suite .*victim.*: not run'
+equal "the Linux reference stands beside emulated runs only" \
+	"$(figure batch-0 | grep -c '<td>Linux') $(figure batch-1 | grep -c '<td>Linux')" "0 8"
+
+total=$(value $silicon poke batch total 256 p50)
+match "a figure is that of results.csv" "$(row_of batch-0 'through the sites, 256 sites')" \
+	" $(ratio "$total" 1000) .* µs $(value $silicon poke batch total 256 n | sed 's/...$/,&/') "
+match "so is a ratio" "$(row_of lock-0 'xadd-8lines, with LOCK over without')" \
+	" $(ratio "$(value $silicon lock xadd-8lines lock 0 p50)" "$(value $silicon lock xadd-8lines 3e 0 p50)") "
+cp -r $silicon "$work/changed"
+sed -i "s/\(,poke,batch,total,2,256,ns,[0-9]*,[0-9]*,\)[0-9]*,/\177777,/" "$work/changed/results.csv"
+tools/report -o "$page" "$work/changed" >"$work/out" 2>&1
+match "control: another result, another figure" "$(row_of batch-0 'through the sites, 256 sites')" ' 77\.8 '
+
+# ---- Damage: one line for it, and the rest ----
+
+# small FROM TO: a run of one suite, so that a page of it is soon drawn
+small() {
+	mkdir "$2"
+	cp "$1/machine.csv" "$2"
+	awk -F, -v OFS=, -v out="$2" '
+		FNR == 1 { files++; print > (out "/" (files == 1 ? "results" : "samples") ".csv"); next }
+		files == 1 && $3 == "poke" && $5 !~ /pass|stale/ {
+			row[FNR - 1] = ++nr
+			print > (out "/results.csv")
+		}
+		files == 2 && $3 in row { $3 = row[$3]; print > (out "/samples.csv") }' \
+		"$1/results.csv" "$1/samples.csv"
+}
+small $silicon "$work/small"
+small $emulated "$work/other"
+
+fresh() {
+	rm -rf "$work/bad"
+	cp -r "$work/small" "$work/bad"
+}
+
+# damaged NAME PATTERN [WHAT]: one line on standard error and on the page; the other run's figures are
+# there, and those of this one, unless WHAT is "nothing"
+damaged() {
+	local name=$1 pattern=$2 got=0 said
+	rm -f "$page"
+	said=$(tools/report -o "$page" "$work/bad" "$work/other" 2>&1 >"$work/out") || got=$?
+	if [ $got -ne 0 ] || [ "$(wc -l <<<"$said")" -ne 1 ] ||
+		! grep -qE "^$work/bad$pattern" <<<"$said"; then
+		fail "$name" "status $got, wanted one line that matches $pattern, got:" "$said"
+		return
+	fi
+	match "$name" "$(sed -n '/class="damage"/,/<\/section>/{s/<[^>]*>//g; s/&gt;/>/g; s/&lt;/</g; s/&amp;/\&/g; p}' \
+		"$page")" "^$work/bad$pattern"
+	equal "$name: the rest is there" "$(grep -c -e '<figure id="batch-1"' -e '<figure id="batch-0"' "$page")" \
+		"$([ "${3-}" = nothing ] && echo 1 || echo 2)"
+}
+
+fresh
+sed -i '/complete,yes/d' "$work/bad/machine.csv"
+sed -i '200,$d' "$work/bad/results.csv"
+printf '\n\n\n\n\n\n' >>"$work/bad/results.csv"
+damaged "a run that was interrupted" '/results\.csv:199: the run did not get to its end'
+fresh
+head -c 20000 "$work/small/results.csv" >"$work/bad/results.csv"
+last=$(wc -l <"$work/bad/results.csv")
+damaged "a file that was cut off" "/results\.csv:$((last + 1)): expected 21 columns but found [0-9]+$"
+fresh
+sed -i 's/^\(\([^,]*,\)\{15\}\)[^,]*,/\1/' "$work/bad/results.csv"
+damaged "a column that can be done without" '/results\.csv:1: there is no column mad$'
+fresh
+sed -i 's/^\(\([^,]*,\)\{10\}\)[^,]*,/\1/' "$work/bad/results.csv"
+damaged "a column that cannot" '/results\.csv:1: there is no column p50$' nothing
+fresh
+sed -i '2,$s/^1,/2,/' "$work/bad/results.csv"
+damaged "a newer schema" '/results\.csv:2: schema 2, and only 1 is known \(and [0-9]{3} more such lines\)$' nothing
+fresh
+sed -i '1s/$/,tags/; 2,$s/$/,quiet/' "$work/bad/results.csv"
+damaged "a newer column" '/results\.csv:1: columns that are not known are left out$'
+fresh
+rm "$work/bad"/*
+damaged "an empty folder" ': there is no results\.csv in it' nothing
+rm -r "$work/bad"
+damaged "no folder" ': there is no such folder$' nothing
+fresh
+sed -i 's/$/\r/' "$work/bad/results.csv"
+damaged "line ends of Windows" '/results\.csv:1: line ends of Windows'
+fresh
+sed -i '5s/,ns,.*//; 9s/,0,ok/,0,0,ok/' "$work/bad/results.csv"
+damaged "rows with other columns" '/results\.csv:5: expected 21 columns but found 7 \(and 1 more such lines\)$'
+fresh
+sed -i '7s/,ok,,/,ok,"a quote,/' "$work/bad/results.csv"
+damaged "a quote that is not closed" '/results\.csv:7: a quote that is not closed$'
+fresh
+sed -i '8s/,0,ok/,x,ok/' "$work/bad/results.csv"
+damaged "a figure that is no number" '/results\.csv:8: "x" is no number, in column violations$'
+fresh
+sed -i '8s/,ok,/,perhaps,/' "$work/bad/results.csv"
+damaged "a status that there is not" '/results\.csv:8: status "perhaps" is unknown$'
+fresh
+sed -i '8s/^1,[^,]*/1,other/' "$work/bad/results.csv"
+damaged "a row of another run" '/results\.csv:8: run other, not 20261125-073828-host$'
+fresh
+rm "$work/bad/samples.csv"
+damaged "no samples" ': there is no samples\.csv in it'
+fresh
+sed -i '20s/,/;/g' "$work/bad/samples.csv"
+damaged "a sample with other separators" '/samples\.csv:20: expected 5 columns but found 1$'
+fresh
+rm "$work/bad/machine.csv"
+damaged "no facts" ': there is no machine\.csv in it'
+
+# What a file says of itself is words to a reader, and never a program to gnuplot or a browser.
+fresh
+cat >>"$work/bad/results.csv" <<END
+1,20261125-073828-host,poke,"\`touch $work/owned\`",total,2,1,ns,9,1,1,1,1,1,1,0,,0,ok,,host
+END
+damaged "a command in the place of a name" \
+	'/results\.csv:[0-9]+: "`touch .*`" is no name, in column bench$'
+check "nobody has run it" test ! -e "$work/owned"
+fresh
+sed -i '8s/,ok,,/,fail,<script>alert(1)<\/script> \& <b>,/' "$work/bad/results.csv"
+sed -i 's/,cpu_brand,.*/,cpu_brand,<img src=x>/' "$work/bad/machine.csv"
+tools/report -o "$page" "$work/bad" >"$work/out" 2>&1
+equal "tags in a reason and in a fact are words" "$(grep -ciE '<(script|img)' "$page")" 0
+match "a row that failed is shown, with its reason" "$(grep 'class="bad-rows"' "$page")" 'row 7, .*: fail, &lt;script&gt;alert\(1\)'
+
+# Whatever the bytes are: a page of the others, or a refusal, and never a half.
+seed=${SEED:-$RANDOM}
+echo "# SEED=$seed"
+RANDOM=$seed
+broken=
+for ((i = 0; i < 4; i++)); do
+	fresh
+	for file in results samples machine; do
+		size=$(stat -c %s "$work/bad/$file.csv")
+		for ((k = 0; k < 20; k++)); do
+			printf '%b' "\\x$(printf %02x $((RANDOM % 256)))" |
+				dd of="$work/bad/$file.csv" bs=1 seek=$(((RANDOM * 32768 + RANDOM) % size)) \
+					conv=notrunc status=none
+		done
+	done
+	rm -f "$page"
+	if ! tools/report -o "$page" "$work/bad" "$work/other" >"$work/out" 2>"$work/err" ||
+		[ "$(grep -c '<figure id="batch-1"' "$page")" -ne 1 ] || ! tail -n 1 "$page" | grep -q '</html>$' ||
+		[ "$(grep -cvE "^$work/bad(/[a-z]*\.csv:[0-9]+)?: " "$work/err")" -ne 0 ]; then
+		broken+="round $i: $(cat "$work/err") "
+	fi
+done
+equal "random bytes in random places" "$broken" ""
+
+# ---- Nothing to draw ----
+
+refute "no run" 'expected the folder of a run' tools/report
+rm -f "$page"
+mkdir "$work/empty"
+refute "nothing but an empty folder" 'report: there is nothing to report in' tools/report -o "$page" "$work/empty"
+check "and no page" test ! -e "$page"
+plan

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+#
+# What all figures share. Set before: data, out, narrow (0, 1), panels, names (of the panels, words),
+# nr_series, rows (categories), height (of a panel, in lines of text; each figure knows), emulated (0, 1).
+
+columns = narrow ? 1 : (panels < 3 ? panels : 3)
+lines = ceil(1.0 * panels / columns)
+width = narrow ? 400 : 960
+set term svg dynamic size width, lines * height * 16 font "x,14" noenhanced
+set out out
+set datafile missing "NaN"
+unset key
+grid = "#d0d0d0"
+soft = "#808080"
+set border 3 lc rgb soft
+set tics nomirror tc rgb "black" scale 0.5
+set style fill solid noborder
+# 1 to 8 are series, in the order of the legend; report.css has the same.
+set linetype 1 lc rgb "#1f77b4"
+set linetype 2 lc rgb "#d1560a"
+set linetype 3 lc rgb "#0a8f68"
+set linetype 4 lc rgb "#a0529c"
+set linetype 5 lc rgb "#b8860b"
+set linetype 6 lc rgb "#4aa3d9"
+set linetype 7 lc rgb "#c2384b"
+set linetype 8 lc rgb "#7f7f7f"
+if (emulated) {
+	set label 99 "EMULATED" at graph 0.5, graph 0.5 center rotate by 20 font ",34" tc rgb "#e8c0c0" back
+}
+# Where a category has several series, they stand one below the other.
+shift(s) = nr_series < 2 ? 0 : (s - (nr_series - 1) / 2.0) * 0.5 / (nr_series - 1)
+set multiplot layout lines, columns

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+height = narrow ? 19 : 22
+load common
+set logscale y
+set ytics (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
+set yrange [least / 1.5:greatest * 1.5]
+set xlabel "CPUs"
+set ylabel "µs"
+set xrange [fewest - 0.5:most + 0.5]
+set xtics 1
+set grid ytics lt 1 lc rgb grid lw 0.7
+apart(s) = (s - 1.5) * 0.06 * most / 2
+plot for [s = 0:3] data index s using ($1 + apart(s)):2:2:5 with yerrorbars pt 0 lw 1 lt s + 1, \
+	for [s = 0:3] data index s using ($1 + apart(s)):2 smooth unique with lines lw 1.5 lt s + 1, \
+	for [s = 0:3] data index s using ($1 + apart(s)):2:3:4 with yerrorbars pt 7 ps 0.8 lw 2.5 lt s + 1
