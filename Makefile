@@ -41,12 +41,13 @@ CORE = alternative alternative_boot alternative_site alternative_table cpu_featu
 	image_patching insn insn_form insn_nop int3 module nops page_alloc relocate selftest \
 	sites smp_alt_modules smp_alt_nodes smp_altinstr smp_locks smp_text_poke static_call \
 	static_key stop_machine text_map text_poke text_poke_queue tracer
-BENCH = answers assemble bench cell client contended csv draft emulation facts flood format main options \
-	options_file options_text patched primitive refused region region_locks region_sites results runner \
-	screen stats stress suite_alternatives suite_check suite_clients suite_emulate suite_forms \
-	suite_interfere suite_lock suite_module suite_places suite_poke suite_primitives suite_queue \
-	suite_queue_context suite_soak suite_switch suite_sync suites summary switch_time target \
-	text together toggle two_patchers victim
+BENCH = answers assemble bench cell client contended csv draft emulation facts flood format \
+	line_holder lock_insn main options options_file options_text patched primitive refused \
+	region region_locks region_sites results runner screen stats stress suite_alternatives \
+	suite_check suite_clients suite_emulate suite_forms suite_interfere suite_lock \
+	suite_module suite_places suite_poke suite_primitives suite_queue suite_queue_context \
+	suite_soak suite_switch suite_sync suites summary switch_time target text together \
+	toggle two_patchers victim
 EFI_C = acpi alloc apic arena args clock console cpu_state cpus facts fatal files firmware \
 	identify idt image interrupt main memory mp nmi paging results smbios strings sync text \
 	time trap_handlers volume

@@ -5,5 +5,6 @@ const struct suite *const suites[] = {
 	&suite_check,  &suite_emulate,	 &suite_forms,	    &suite_places,
 	&suite_queue,  &suite_lock,	 &suite_primitives, &suite_alternatives,
 	&suite_switch, &suite_sync,	 &suite_poke,	    &suite_clients,
-	&suite_module, &suite_interfere, &suite_soak,	    NULL,
+	&suite_module, &suite_interfere, &suite_split,	    &suite_soak,
+	NULL,
 };

@@ -57,7 +57,8 @@ UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop te
 	test_smp_altinstr test_smp_alt_modules test_smp_alt_switch test_static_key \
 	test_static_key_rules test_static_call test_tracer test_image_patching
 UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run test_region_places \
-	test_stop_machine test_selftest test_alternative_run test_primitive
+	test_stop_machine test_selftest test_alternative_run test_primitive \
+	test_lock_insn
 UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST),$(UNIT))
 UNIT_OBJ = $B/unit/obj
 
