@@ -45,8 +45,8 @@ CORE = alternative alternative_boot alternative_site alternative_table cpu_featu
 	smp_text_poke static_call static_key stop_machine text_map text_poke text_poke_queue \
 	tracer
 BENCH = answers assemble bench cell change client contended csv draft emulation executor \
-	facts flood format imm_sites main module_del module_loading options options_file \
-	options_text pass_clock patched place primitive refused region region_locks \
+	facts flood format imm_sites line_holder lock_insn main module_del module_loading options \
+	options_file options_text pass_clock patched place primitive refused region region_locks \
 	region_sequences region_sites results runner screen stats stress suite_alternatives \
 	suite_check suite_clients suite_emulate suite_forms suite_hazard suite_hotplug \
 	suite_interfere suite_lock suite_module suite_places suite_poke suite_primitives \

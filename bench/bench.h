@@ -42,6 +42,7 @@ struct bench {
 	const char *name;
 	const struct series *series;
 	u32 nr_series;
+	enum plan min_plan; /* left out of shorter plans: no row there */
 	u32 needs_caps; /* all of these, or every row is a skip that names the missing one */
 	u32 min_cpus; /* 0 and 1: any */
 	const void *param;
@@ -93,6 +94,7 @@ extern const struct suite suite_primitives;
 extern const struct suite suite_protocols;
 extern const struct suite suite_queue;
 extern const struct suite suite_soak;
+extern const struct suite suite_split;
 extern const struct suite suite_switch;
 extern const struct suite suite_sync;
 extern const struct suite suite_victim;

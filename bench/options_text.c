@@ -9,7 +9,7 @@
 const char options_help[] =
 	"smpoke " SMPOKE_VERSION ": what it costs to change running x86 code, on this machine\n"
 	"\n"
-	"  --suite NAME[,NAME...]  what to run, see --list. Default: all but soak\n"
+	"  --suite NAME[,NAME...]  what to run, see --list. Default: all but split, soak\n"
 	"  --cpus N                how many CPUs, the first included. Default: all\n"
 	"  --batch N[,N...]        sites in one batch, 1 to 256. Default: 1,2,4,...,256\n"
 	"  --toggles N             how many sites soak patches in all. Default: 1000000\n"

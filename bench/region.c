@@ -13,38 +13,13 @@
 #include "module_load.h"
 #include "x86.h"
 
-#define RMW_START_VALUE 5
-
 /* Separate registers, so that on eight lines nothing but the lines orders the operations. */
 static const enum asm_reg line_reg[REGION_LINES] = { ASM_RCX, ASM_RDX, ASM_R8,	ASM_R9,
 						     ASM_R10, ASM_R11, ASM_RBX, ASM_RBP };
 
-static void emit_ops(struct assembler *a, enum asm_rmw op, bool lock, u32 nr_lines, u32 nr_ops)
+enum asm_reg region_line_reg(u32 line)
 {
-	for (u32 i = 0; i < nr_ops; i++) {
-		u32 line = i % nr_lines;
-
-		asm_rmw(a, op, lock, ASM_RDI, line * CACHE_LINE_BYTES, line_reg[line]);
-	}
-}
-
-static void emit_rmw_loop(struct assembler *a, enum asm_rmw op, bool lock, u32 nr_lines, u32 nr_ops)
-{
-	u64 loop;
-
-	asm_push(a, ASM_RBX);
-	asm_push(a, ASM_RBP);
-	asm_mov_imm(a, ASM_RAX, RMW_START_VALUE);
-	for (u32 line = 0; line < REGION_LINES; line++)
-		asm_mov_imm(a, line_reg[line], RMW_START_VALUE);
-	asm_align(a, CACHE_LINE_BYTES);
-	loop = asm_here(a);
-	emit_ops(a, op, lock, nr_lines, nr_ops);
-	asm_sub_imm(a, ASM_RSI, 1);
-	asm_jnz(a, ASM_NEAR, loop);
-	asm_pop(a, ASM_RBP);
-	asm_pop(a, ASM_RBX);
-	asm_ret(a);
+	return line_reg[line % REGION_LINES];
 }
 
 /*
@@ -101,16 +76,58 @@ int region_finish_locks(struct draft *draft, struct region *ret, int err)
 	return err;
 }
 
-int region_build_rmw(struct region *ret, enum asm_rmw op, bool lock, u32 nr_lines, u32 nr_ops)
+static void emit_loop(struct assembler *a, u32 nr_ops, region_emit emit, const void *arg)
+{
+	u64 loop;
+
+	asm_push(a, ASM_RBX);
+	asm_push(a, ASM_RBP);
+	asm_zero_eax(a); /* and carry */
+	asm_mov_imm(a, ASM_RAX, REGION_START_VALUE);
+	for (u32 line = 0; line < REGION_LINES; line++)
+		asm_mov_imm(a, line_reg[line], REGION_START_VALUE);
+	asm_align(a, CACHE_LINE_BYTES);
+	loop = asm_here(a);
+	for (u32 i = 0; i < nr_ops; i++)
+		emit(a, arg, i);
+	asm_sub_imm(a, ASM_RSI, 1);
+	asm_jnz(a, ASM_NEAR, loop);
+	asm_pop(a, ASM_RBP);
+	asm_pop(a, ASM_RBX);
+	asm_ret(a);
+}
+
+int region_build_loop(struct region *ret, u32 nr_ops, region_emit emit, const void *arg)
 {
 	struct draft draft;
 	int err = draft_begin(&draft, ret, nr_ops * RMW_MAX_BYTES + RMW_FRAME_BYTES, PAGE_BYTES, 0);
 
 	if (!err) {
-		emit_rmw_loop(&draft.a, op, lock, nr_lines, nr_ops);
+		emit_loop(&draft.a, nr_ops, emit, arg);
 		ret->nr_ops = nr_ops;
 	}
 	return region_finish_locks(&draft, ret, err);
+}
+
+struct rmw {
+	enum asm_rmw op;
+	bool lock;
+	u32 nr_lines;
+};
+
+static void emit_rmw(struct assembler *a, const void *arg, u32 i)
+{
+	const struct rmw *rmw = arg;
+	u32 line = i % rmw->nr_lines;
+
+	asm_rmw(a, rmw->op, rmw->lock, ASM_RDI, line * CACHE_LINE_BYTES, region_line_reg(line));
+}
+
+int region_build_rmw(struct region *ret, enum asm_rmw op, bool lock, u32 nr_lines, u32 nr_ops)
+{
+	struct rmw rmw = { op, lock, nr_lines };
+
+	return region_build_loop(ret, nr_ops, emit_rmw, &rmw);
 }
 
 int region_build_locks(struct region *ret, u32 nr_locks, u32 stride_bytes)

@@ -27,6 +27,22 @@ struct region {
 /* The body that region_build_rmw() makes: @mem has REGION_LINES lines. Return: rax. */
 typedef u64 (*rmw_fn)(void *mem, u64 nr_passes);
 
+#define REGION_START_VALUE 5
+
+/* Emits the @i-th operation of a loop. */
+typedef void (*region_emit)(struct assembler *a, const void *arg, u32 i);
+
+/**
+ * region_build_loop() - a loop over @nr_ops operations, to be called as rmw_fn
+ *
+ * At the start rax and the registers of region_line_reg() hold REGION_START_VALUE, and carry is
+ * clear; rdi and rsi belong to the loop. Return: as region_build_rmw().
+ */
+int region_build_loop(struct region *ret, u32 nr_ops, region_emit emit, const void *arg);
+
+/* region_line_reg() - a register for operations on a line, one of REGION_LINES in turn */
+enum asm_reg region_line_reg(u32 line);
+
 /**
  * region_build_rmw() - a loop over @nr_ops copies of one read-modify-write operation
  * @nr_lines: 1 = all on one cache line, each waits for the last; 8 = in turn on eight lines

@@ -50,11 +50,13 @@ static u32 nth_nr_cpus(u32 i)
 	return nr_cpus_step(i) < all ? nr_cpus_step(i) : all;
 }
 
-/* How often a bench is run: at least once, to say why it is skipped. */
+/* How often a bench is run: where the plan has it at least once, to say why it is skipped. */
 static u32 nr_sizes(const struct options *options, const struct bench *bench)
 {
 	u32 nr = 0;
 
+	if (bench->min_plan > options->plan)
+		return 0;
 	if (bench->per_batch)
 		return options->nr_batches;
 	while (bench->per_cpus && nth_nr_cpus(nr))

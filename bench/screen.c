@@ -66,6 +66,8 @@ static void list_bench(const struct bench *bench)
 
 	if (bench->per_batch)
 		len += format(line + len, sizeof(line) - len, " each size of --batch:");
+	if (bench->min_plan > PLAN_QUICK)
+		len += format(line + len, sizeof(line) - len, " not --quick:");
 	if (bench->per_cpus)
 		len += format(line + len, sizeof(line) - len, " 2 CPUs and more:");
 	for (u32 i = 0; i < bench->nr_series; i++)

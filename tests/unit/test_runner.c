@@ -329,6 +329,25 @@ static void a_bench_per_cpus_runs_once_for_each_number_of_them(void **state)
 	}
 }
 
+static void a_bench_of_a_longer_plan_leaves_no_row(void **state)
+{
+	(void)state;
+	suite.nr_benches = 3;
+	benches[0].min_plan = PLAN_DEFAULT;
+	benches[2].min_plan = PLAN_FULL;
+	run();
+	assert_int_equal(count_rows("results.csv"), 2);
+	end(state);
+	begin(state);
+	suite.nr_benches = 3;
+	benches[0].min_plan = PLAN_DEFAULT;
+	benches[2].min_plan = PLAN_FULL;
+	options.plan = PLAN_DEFAULT;
+	fake.budget_ticks = 1;
+	run();
+	assert_int_equal(count_rows("results.csv"), 4);
+}
+
 static void a_share_of_the_budget_is_kept(void **state)
 {
 	u32 nr_all, nr_shared;
@@ -400,6 +419,7 @@ int main(void)
 		TEST(lost_cpus_do_not_count),
 		TEST(a_bench_per_batch_runs_once_for_each_size_asked_for),
 		TEST(a_bench_per_cpus_runs_once_for_each_number_of_them),
+		TEST(a_bench_of_a_longer_plan_leaves_no_row),
 		TEST(a_share_of_the_budget_is_kept),
 		TEST(a_wrong_row_in_the_table_of_benches_is_said_and_not_run),
 		TEST(seeds_differ_between_benches_and_repeat_between_runs),
