@@ -91,6 +91,7 @@ extern const struct suite suite_module;
 extern const struct suite suite_places;
 extern const struct suite suite_poke;
 extern const struct suite suite_primitives;
+extern const struct suite suite_propagation;
 extern const struct suite suite_protocols;
 extern const struct suite suite_queue;
 extern const struct suite suite_soak;

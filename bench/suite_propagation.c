@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How long after a store to code does another CPU run the new bytes?
+ *
+ * One shot: a CPU runs a MOV of eight immediate bytes over and over and looks at the clock after
+ * each time; another changes all eight in one plain store, between two looks of its own. From the
+ * store to the end of the first execution that is wholly new. The bytes lie within a line, across
+ * two at every split, and across two pages. Nobody is asked to serialise.
+ */
+#include "bench.h"
+#include "atomic.h"
+#include "format.h"
+#include "imm_sites.h"
+#include "machine.h"
+#include "machine_text.h"
+#include "random.h"
+#include "text_patching.h"
+#include "x86.h"
+
+#define NR_WARM_RUNS 64
+#define MAX_DELAY_TICKS 1024 /* of the writer, at random, so that it hits no rhythm */
+#define DEADLINE_NS (2 * NSEC_PER_SEC)
+/* An emulator may keep what it has translated for long: then the shot is given up, and counted. */
+#define QUIRK_DEADLINE_NS (5 * NSEC_PER_MSEC)
+#define MAX_SHOTS 100 /* for one that is not given up */
+#define MIN_WAIT_NS (10 * NSEC_PER_SEC)
+
+enum {
+	PROPAGATION_0_TO_1,
+	PROPAGATION_1_TO_0,
+	PROPAGATION_ANY,
+	PROPAGATION_PART,
+	PROPAGATION_GIVEN_UP,
+	NR_PROPAGATION_SERIES,
+};
+
+static const struct series propagation_series[NR_PROPAGATION_SERIES] = {
+	[PROPAGATION_0_TO_1] = { "0-to-1", "ns" },
+	[PROPAGATION_1_TO_0] = { "1-to-0", "ns" },
+	[PROPAGATION_ANY] = { "any", "ns" },
+	[PROPAGATION_PART] = { "any-part", "ns" },
+	[PROPAGATION_GIVEN_UP] = { "given-up", "count" },
+};
+
+/* How many of the eight bytes stand before the boundary. */
+struct split {
+	u32 before;
+	u32 boundary; /* its offset */
+};
+
+struct propagation {
+	struct imm_sites sites;
+	struct random random;
+	bool new; /* the form that stands there */
+	u32 pair; /* the next one of "any" */
+	u64 nr_given_up;
+	u64 limit_ticks; /* of one shot */
+	/* One shot. */
+	struct imm_ran from, to;
+	u32 delay_ticks;
+	int error; /* the writer's */
+	u64 store_tick;
+	u64 part_tick, whole_tick; /* 0 = never */
+	u32 ready __attribute__((aligned(FALSE_SHARING_BYTES))); /* the runner is in the loop */
+};
+
+/* ---- The two of a shot ---- */
+
+static void runner_main(void *arg)
+{
+	struct propagation *p = arg;
+	imm_fn run = p->sites.sites[0].run;
+	u64 end = 0;
+	u32 nr = 0;
+
+	while (run().rax == p->from.rax && nr < NR_WARM_RUNS)
+		nr++;
+	/* R-ready: pairs with A-ready. The first executions are behind it. */
+	store_release(&p->ready, true);
+	/* Not what the shot before has left there: an emulator again. */
+	if (nr < NR_WARM_RUNS)
+		return;
+	while (!p->whole_tick) {
+		struct imm_ran ran = run();
+		u64 now = rdtsc_ordered();
+
+		if (!end)
+			end = now + p->limit_ticks;
+		if (ran.rax != p->from.rax && !p->part_tick)
+			p->part_tick = now;
+		if (ran.rax == p->to.rax)
+			p->whole_tick = now;
+		if (now > end)
+			return;
+	}
+}
+
+static void writer_main(void *arg)
+{
+	struct propagation *p = arg;
+	u64 end = rdtsc() + p->limit_ticks;
+	ptrdiff_t delta;
+
+	text_mutex_lock();
+	p->error = text_alias_open(&delta);
+	/* A-ready: pairs with R-ready. */
+	while (!p->error && !load_acquire(&p->ready))
+		if (rdtsc() > end)
+			break;
+	if (!p->error) {
+		end = rdtsc() + p->delay_ticks;
+		while (rdtsc() < end)
+			cpu_relax();
+		p->store_tick = rdtsc_ordered();
+		imm_store(&p->sites, 0, delta, p->new);
+		text_alias_close();
+	}
+	text_mutex_unlock();
+}
+
+/* ---- One shot ---- */
+
+static int run_on(u32 cpu, cpu_fn fn, struct propagation *p)
+{
+	return cpu ? machine_cpu_start(cpu, fn, p) : 0;
+}
+
+static int wait_for(u32 cpu)
+{
+	return cpu ? machine_cpu_wait(cpu, MIN_WAIT_NS, NULL) : 0;
+}
+
+/* The boot CPU's own part comes when the other has been started. */
+static int run_both(u32 writer, u32 runner, struct propagation *p)
+{
+	int err = run_on(runner, runner_main, p), end;
+
+	if (err)
+		return err;
+	err = run_on(writer, writer_main, p);
+	if (!err && !runner)
+		err = machine_probe(runner_main, p, NULL);
+	if (!err && !writer)
+		err = machine_probe(writer_main, p, NULL);
+	end = wait_for(runner);
+	if (!err)
+		err = end;
+	end = err && writer ? 0 : wait_for(writer);
+	return err ? err : end;
+}
+
+/* Nobody runs the site now, so a store that drops an emulator's translation leaves none behind. */
+static int settle(struct propagation *p)
+{
+	ptrdiff_t delta;
+	int err;
+
+	if (!(machine_caps() & MACHINE_CAP_STALE_INT3))
+		return 0;
+	text_mutex_lock();
+	err = text_alias_open(&delta);
+	if (!err) {
+		imm_store(&p->sites, 0, delta, p->new);
+		text_alias_close();
+	}
+	text_mutex_unlock();
+	return err;
+}
+
+static int shot(struct bench_run *run, struct propagation *p, u32 writer, u32 runner)
+{
+	const struct imm_sites *s = &p->sites;
+	int err;
+
+	p->new = !p->new;
+	p->from = p->new ? s->ran_old : s->ran_new;
+	p->to = p->new ? s->ran_new : s->ran_old;
+	p->delay_ticks = random_below(&p->random, MAX_DELAY_TICKS);
+	p->part_tick = p->whole_tick = p->store_tick = 0;
+	p->ready = false;
+	err = run_both(writer, runner, p);
+	if (!err)
+		err = p->error;
+	if (!err)
+		err = settle(p);
+	return err ? bench_fail(run, err, "a shot from cpu %u to cpu %u failed: %s", writer, runner,
+				error_name(err))
+		   : 0;
+}
+
+static u64 ns_since(u64 tick, u64 begin)
+{
+	return tick > begin ? machine_ns(tick - begin) : 0;
+}
+
+/* Where it cannot be given up, the CPU never ran what stands in memory. */
+static int give_up(struct bench_run *run, struct propagation *p, u32 runner)
+{
+	p->nr_given_up++;
+	if (machine_caps() & MACHINE_CAP_STALE_INT3)
+		return 0;
+	return bench_fail(run, -ERR_VERIFY, "cpu %u did not come to run the new bytes", runner);
+}
+
+static int shoot(struct bench_run *run, struct propagation *p, u32 writer, u32 runner, u64 *ret_ns)
+{
+	int err = 0;
+
+	for (u32 i = 0; i < MAX_SHOTS && !err; i++) {
+		err = shot(run, p, writer, runner);
+		if (!err && p->whole_tick) {
+			*ret_ns = ns_since(p->whole_tick, p->store_tick);
+			return 0;
+		}
+		if (!err)
+			err = give_up(run, p, runner);
+	}
+	return err ? err : bench_fail(run, -ERR_VERIFY, "cpu %u never runs new bytes", runner);
+}
+
+/* Pair i of n CPUs: writer i / (n - 1), runner the i % (n - 1)-th of the others. */
+static void pair_of(u32 pair, u32 nr_cpus, u32 *ret_writer, u32 *ret_runner)
+{
+	u32 other;
+
+	pair %= nr_cpus * (nr_cpus - 1);
+	*ret_writer = pair / (nr_cpus - 1);
+	other = pair % (nr_cpus - 1);
+	*ret_runner = other + (other >= *ret_writer);
+}
+
+static int propagation_sample(struct bench_run *run, u64 *values)
+{
+	struct propagation *p = run->priv;
+	u32 writer, runner;
+	int err = shoot(run, p, 0, 1, &values[PROPAGATION_0_TO_1]);
+
+	if (!err)
+		err = shoot(run, p, 1, 0, &values[PROPAGATION_1_TO_0]);
+	pair_of(p->pair++, run->cpus, &writer, &runner);
+	if (!err)
+		err = shoot(run, p, writer, runner, &values[PROPAGATION_ANY]);
+	values[PROPAGATION_PART] = ns_since(p->part_tick, p->store_tick);
+	values[PROPAGATION_GIVEN_UP] = p->nr_given_up;
+	return err;
+}
+
+/* ---- Set-up, tear-down ---- */
+
+static int propagation_setup(struct bench_run *run)
+{
+	const struct split *split = run->bench->param;
+	struct propagation *p = machine_alloc(sizeof(*p));
+	u32 offset = split->boundary - split->before;
+
+	if (!p)
+		return bench_fail(run, -ERR_NOMEM, "no memory for the bench");
+	run->priv = p;
+	run->cpus = machine_nr_cpus();
+	run->sites = 1;
+	p->random = random_from(run->seed);
+	p->limit_ticks = machine_ticks(machine_caps() & MACHINE_CAP_STALE_INT3 ? QUIRK_DEADLINE_NS
+									       : DEADLINE_NS);
+	return imm_sites_build(&p->sites, IMM_8, &offset, 1)
+		       ? bench_fail(run, -ERR_NOMEM, "%s", region_why())
+		       : 0;
+}
+
+/* What a lost CPU may still run and read stays. */
+static void propagation_teardown(struct bench_run *run)
+{
+	struct propagation *p = run->priv;
+
+	if (!p)
+		return;
+	for (u32 cpu = 1; cpu < run->cpus; cpu++)
+		if (machine_cpu_lost(cpu) || machine_cpu_busy(cpu))
+			return;
+	imm_sites_free(&p->sites);
+	machine_free(p, sizeof(*p));
+}
+
+/* ---- The suite ---- */
+
+#define LINE_END (PAGE_BYTES / 2)
+
+static const struct split splits[] = {
+	{ 0, LINE_END }, { 1, LINE_END }, { 2, LINE_END }, { 3, LINE_END },   { 4, LINE_END },
+	{ 5, LINE_END }, { 6, LINE_END }, { 7, LINE_END }, { 4, PAGE_BYTES },
+};
+
+#define PROPAGATION_BENCH(title, i)                                                                \
+	{                                                                                          \
+		.name = (title), .series = propagation_series, .nr_series = NR_PROPAGATION_SERIES, \
+		.min_cpus = 2, .needs_caps = MACHINE_CAP_SMP, .param = &splits[i],                 \
+		.setup = propagation_setup, .sample = propagation_sample,                          \
+		.teardown = propagation_teardown,                                                  \
+	}
+
+static const struct bench propagation_benches[] = {
+	PROPAGATION_BENCH("within", 0),	  PROPAGATION_BENCH("line-1-7", 1),
+	PROPAGATION_BENCH("line-2-6", 2), PROPAGATION_BENCH("line-3-5", 3),
+	PROPAGATION_BENCH("line-4-4", 4), PROPAGATION_BENCH("line-5-3", 5),
+	PROPAGATION_BENCH("line-6-2", 6), PROPAGATION_BENCH("line-7-1", 7),
+	PROPAGATION_BENCH("page-4-4", 8),
+};
+
+const struct suite suite_propagation = {
+	.name = "propagation",
+	.question = "how long after a store to code does another CPU run the new bytes?",
+	.benches = propagation_benches,
+	.nr_benches = ARRAY_SIZE(propagation_benches),
+};
