@@ -42,7 +42,7 @@ CORE = alternative alternative_boot alternative_site alternative_table cpu_featu
 	image_patching insn insn_form insn_nop int3 module nops page_alloc relocate selftest \
 	sites smp_alt_modules smp_alt_nodes smp_altinstr smp_locks smp_text_poke static_call \
 	static_key stop_machine text_map text_poke text_poke_queue tracer
-BENCH = answers assemble bench cell client csv draft emulation facts flood format main options \
+BENCH = answers assemble bench cell client csv draft emulation facts fault_text flood format main options \
 	options_file options_text patched refused region region_locks region_sites results runner \
 	screen stats stress suite_alternatives suite_check suite_clients suite_emulate suite_forms \
 	suite_interfere suite_lock suite_module suite_places suite_poke suite_queue \

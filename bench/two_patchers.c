@@ -287,6 +287,7 @@ int two_patchers_sample(struct bench_run *run, u64 *values)
 
 static void stop_second(struct bench_run *run, struct pair *pair)
 {
+	char text[FAULT_TEXT_BYTES];
 	struct machine_fault fault;
 	int err;
 
@@ -298,9 +299,10 @@ static void stop_second(struct bench_run *run, struct pair *pair)
 	if (!err)
 		return;
 	run->violations++;
-	if (err == -ERR_FAULT)
-		bench_fail(run, err, "the second patcher took vector %u at %lx", fault.vector,
-			   fault.ip);
+	if (err != -ERR_FAULT)
+		return;
+	fault_text(&fault, text, sizeof(text));
+	bench_fail(run, err, "the second patcher: %s", text);
 }
 
 void two_patchers_teardown(struct bench_run *run)

@@ -2,6 +2,7 @@
 #include "victim.h"
 
 #include "atomic.h"
+#include "fault_text.h"
 #include "format.h"
 #include "machine.h"
 #include "mem.h"
@@ -70,8 +71,7 @@ static void note_death(struct victims *v, u32 cpu, int err, const struct machine
 	if (v->nr_died++)
 		return;
 	if (err == -ERR_FAULT)
-		format(v->why, sizeof(v->why), "cpu %u took vector %u at %lx (address %lx)", cpu,
-		       fault->vector, fault->ip, fault->addr);
+		fault_text(fault, v->why, sizeof(v->why));
 	else
 		format(v->why, sizeof(v->why), "cpu %u: %s", cpu, error_name(err));
 }

@@ -178,6 +178,11 @@ u32 machine_nr_cpus(void)
 	return sim.nr_cpus;
 }
 
+bool machine_cpu_dead(u32 cpu)
+{
+	return sim.dead_cpus >> cpu & 1;
+}
+
 u32 machine_this_cpu(void)
 {
 	return sim_this_cpu;

@@ -41,6 +41,7 @@ struct sim {
 	u32 caps;
 	u32 nr_present; /* as machine_nr_cpus_present() says */
 	u32 nr_cpus; /* as machine_nr_cpus() says */
+	u32 dead_cpus; /* bit mask */
 	bool irqs_off;
 	bool alias_is_open;
 	u32 fail_sync; /* 1 = the next sync times out, 2 = the one after it; 0 = none */
