@@ -182,6 +182,15 @@ static void run_suites(struct run *run)
 	}
 }
 
+/* While the CPUs are still ours. */
+static void count_nmis(struct run *run)
+{
+	char nr[24];
+
+	format(nr, sizeof(nr), "%lu", machine_nmis_unsent());
+	results_fact(&run->results, "nmis_unsent", nr);
+}
+
 /* Return: the exit code, before it is known whether the files could be closed. */
 static int measure(struct run *run)
 {
@@ -198,6 +207,7 @@ static int measure(struct run *run)
 		patched_log(&run->results);
 		results_flush(&run->results);
 		run_suites(run);
+		count_nmis(run);
 		if (run->totals.nr_fail || run->results.nr_lost_rows)
 			exit = SMPOKE_EXIT_FAIL;
 	}

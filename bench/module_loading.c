@@ -6,11 +6,11 @@
 #include "module_loading.h"
 
 #include "draft.h"
+#include "fault_text.h"
 #include "machine.h"
 #include "machine_text.h"
 #include "mem.h"
 #include "module_load.h"
-#include "place.h"
 #include "region.h"
 #include "text_patching.h"
 #include "x86.h"
@@ -242,20 +242,26 @@ static int trap_on(struct bench_run *run, struct loading *l, u32 cpu, struct mac
 	return bench_fail(run, err, "cpu %u did not trap where it was to", cpu);
 }
 
+static void told_wrong(struct bench_run *run, const char *name, const struct machine_fault *fault)
+{
+	char text[FAULT_TEXT_BYTES];
+
+	fault_text(fault, text, sizeof(text));
+	bench_violation(run, "in '%s': %s", name, text);
+}
+
 /* @name: what each CPU's trap is to be known by; "" for one in no module. */
 static int trap_on_all(struct bench_run *run, struct loading *l, const char *name, u64 *nr)
 {
 	for (u32 cpu = 0; cpu < run->cpus; cpu++) {
 		struct machine_fault fault;
-		char place[PLACE_BYTES];
 		int err = trap_on(run, l, cpu, &fault);
 
 		if (err)
 			return err;
 		if (memcmp(fault.module.text, name, name[0] ? 7 : 1) ||
 		    (name[0] && fault.offset != (u64)(trap_at(l) - l->region.text)))
-			bench_violation(run, "cpu %u: a trap in '%s' is said to be at %s", cpu,
-					name, place_of(&fault, place));
+			told_wrong(run, name, &fault);
 		++*nr;
 	}
 	return 0;

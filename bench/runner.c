@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "runner.h"
 
+#include "fault_text.h"
 #include "format.h"
 #include "machine.h"
 #include "mem.h"
 #include "screen.h"
+#include "text_patching.h"
 #include "x86.h"
 
 #define SAMPLES_MAX 4096u
@@ -250,33 +252,74 @@ static void judge(struct bench_run *run, struct outcome *outcome)
 	}
 }
 
+/* What measure() does in steps that a trap may end. */
+struct measuring {
+	struct runner *runner;
+	struct bench_run *run;
+	struct outcome outcome;
+};
+
+static void do_measure(void *arg)
+{
+	struct measuring *m = arg;
+	enum row_status status = prepare(m->run);
+	int error;
+
+	if (status == ROW_OK) {
+		error = warm_up(m->run);
+		if (!error)
+			error = take_samples(m->runner, m->run, &m->outcome.nr_samples);
+		if (error)
+			status = status_of(m->run, error, "sample");
+		m->outcome.measured = !error;
+	}
+	m->outcome.status = status;
+}
+
+static void do_teardown(void *arg)
+{
+	struct measuring *m = arg;
+
+	m->run->bench->teardown(m->run);
+}
+
+/*
+ * A trap on this CPU that the bench does not expect ends the bench and not the run. What it held is
+ * given back as far as its tear-down can; memory may be lost.
+ */
+static void survive(struct measuring *m, cpu_fn step)
+{
+	char text[FAULT_TEXT_BYTES];
+	struct machine_fault fault;
+
+	if (!machine_probe(step, m, &fault))
+		return;
+	if (text_mutex_held())
+		text_mutex_unlock();
+	fault_text(&fault, text, sizeof(text));
+	bench_fail(m->run, 0, "%s", text);
+	m->outcome.status = ROW_FAIL;
+	m->outcome.measured = false;
+}
+
 static struct outcome measure(struct runner *runner, struct bench_run *run)
 {
-	struct outcome outcome = { .status = ROW_SKIP };
-	int error;
+	struct measuring m = { .runner = runner, .run = run, .outcome = { .status = ROW_SKIP } };
 
 	if (run->bench->nr_series > BENCH_MAX_SERIES || run->bench->nr_samples > SAMPLES_MAX ||
 	    !run->bench->sample) {
 		bench_fail(run, 0, "its row in the table of benches is wrong");
-		outcome.status = ROW_FAIL;
-		return outcome;
+		m.outcome.status = ROW_FAIL;
+		return m.outcome;
 	}
 	if (!needs_are_met(run))
-		return outcome;
+		return m.outcome;
 
-	outcome.status = prepare(run);
-	if (outcome.status == ROW_OK) {
-		error = warm_up(run);
-		if (!error)
-			error = take_samples(runner, run, &outcome.nr_samples);
-		if (error)
-			outcome.status = status_of(run, error, "sample");
-		outcome.measured = !error;
-	}
+	survive(&m, do_measure);
 	if (run->bench->teardown)
-		run->bench->teardown(run);
-	judge(run, &outcome);
-	return outcome;
+		survive(&m, do_teardown);
+	judge(run, &m.outcome);
+	return m.outcome;
 }
 
 static struct result_row *new_row(struct runner *runner, const struct suite *suite,
@@ -359,6 +402,7 @@ static void run_bench(struct runner *runner, const struct suite *suite, const st
 		.log = log,
 	};
 	struct outcome outcome;
+	u32 nr_dead;
 
 	/* On the medium before it runs: after a hang the log names the culprit. */
 	screen_note(log, "begin %s/%s sites=%u", suite->name, bench->name, sites);
@@ -369,6 +413,10 @@ static void run_bench(struct runner *runner, const struct suite *suite, const st
 	if (outcome.status == ROW_FAIL || outcome.status == ROW_HANG)
 		screen_failure(log, suite->name, bench->name, sites, run.reason);
 	report(runner, suite, &run, &outcome);
+	nr_dead = machine_forget_dead_cpus();
+	if (nr_dead)
+		screen_say(log, "%s/%s: %u CPU%s stopped by a trap, %u left\n", suite->name,
+			   bench->name, nr_dead, nr_dead > 1 ? "s" : "", machine_nr_cpus());
 }
 
 struct runner_totals runner_run_suite(struct runner *runner, const struct suite *suite)

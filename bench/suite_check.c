@@ -180,6 +180,53 @@ static int foreign_sample(struct bench_run *run, u64 *values)
 	return 0;
 }
 
+/* ---- A trap in a procedure ends it and says where; the CPU goes on ---- */
+
+struct trap_case {
+	u8 code[8], len;
+	u32 vector;
+};
+
+static const struct trap_case bad_opcode = { { 0x0f, 0x0b }, 2, TRAP_UD };
+/* MOV RAX, [RDI]. Bits 63 to 47 of an address must be equal, and of this one they are not. */
+static const struct trap_case bad_address = { { 0x48, 0x8b, 0x07 }, 3, TRAP_GP };
+
+static void call_with_bad_address(void *arg)
+{
+	((void (*)(u64))arg)(1ull << 63);
+}
+
+static void expect_trap(struct bench_run *run, u32 cpu, u8 *code, const struct trap_case *trap)
+{
+	struct machine_fault fault;
+	int err = try_on(cpu, call_with_bad_address, code, &fault);
+
+	if (err == -ERR_FAULT && fault.vector == trap->vector && fault.cpu == cpu &&
+	    fault.ip == (u64)code && fault.nr_bytes >= trap->len &&
+	    !memcmp(fault.bytes, trap->code, trap->len))
+		return;
+	run->violations++;
+	bench_fail(run, -ERR_VERIFY, "cpu %u: wanted vector %u, got %u", cpu, trap->vector,
+		   fault.vector);
+}
+
+static int trap_sample(struct bench_run *run, u64 *values)
+{
+	struct target *target = run->priv;
+	const struct trap_case *trap = run->bench->param;
+	const u8 ret = RET_INSN_OPCODE;
+
+	text_poke_copy(target->text, trap->code, trap->len);
+	text_poke_copy(target->text + trap->len, &ret, 1);
+	smp_text_poke_sync_each_cpu();
+	for (u32 cpu = 0; cpu < machine_nr_cpus(); cpu++) {
+		expect_trap(run, cpu, target->text, trap);
+		expect_success(run, cpu, call_code, target->text + trap->len, "a RET in text");
+	}
+	values[0] = machine_nr_cpus();
+	return 0;
+}
+
 /* ---- Lock prefixes go to UP form and back, byte for byte, and every entry is counted ---- */
 
 #define LOCK_TABLE_OPS 63
@@ -273,6 +320,12 @@ static int freed_page_sample(struct bench_run *run, u64 *values)
 	return 0;
 }
 
+#define TRAP_BENCH(title, trap)                                                                    \
+	{                                                                                          \
+		.name = (title), .series = probe_series, .nr_series = 1, .param = &(trap),         \
+		.setup = target_setup, .sample = trap_sample, .teardown = target_teardown,         \
+	}
+
 #define PROBE_BENCH(title, caps, cpus, prefix, begin, end)                                         \
 	{                                                                                          \
 		.name = (title), .series = probe_series, .nr_series = 1, .needs_caps = (caps),     \
@@ -290,6 +343,8 @@ static const struct bench check_benches[] = {
 	PROBE_BENCH("irq-early", MACHINE_CAP_SMP | MACHINE_CAP_IRQ_OFF, 2, flood_early, flood_setup,
 		    flood_teardown),
 	PROBE_BENCH("foreign-int3", 0, 1, foreign, target_setup, target_teardown),
+	TRAP_BENCH("trap-ud", bad_opcode),
+	TRAP_BENCH("trap-gp", bad_address),
 	PROBE_BENCH("refused", 0, 1, refused, refused_setup, target_teardown),
 	PROBE_BENCH("freed-page", MACHINE_CAP_SMP, 1, freed_page, freed_page_setup, NULL),
 	PROBE_BENCH("lock-table", 0, 1, lock_table, lock_table_setup, region_run_teardown),

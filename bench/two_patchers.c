@@ -11,7 +11,6 @@
 
 #include "atomic.h"
 #include "client.h"
-#include "place.h"
 #include "text_patching.h"
 #include "x86.h"
 
@@ -288,8 +287,8 @@ int two_patchers_sample(struct bench_run *run, u64 *values)
 
 static void stop_second(struct bench_run *run, struct pair *pair)
 {
+	char text[FAULT_TEXT_BYTES];
 	struct machine_fault fault;
-	char place[PLACE_BYTES];
 	int err;
 
 	if (!pair->started)
@@ -300,9 +299,10 @@ static void stop_second(struct bench_run *run, struct pair *pair)
 	if (!err)
 		return;
 	run->violations++;
-	if (err == -ERR_FAULT)
-		bench_fail(run, err, "the second patcher took vector %u at %s", fault.vector,
-			   place_of(&fault, place));
+	if (err != -ERR_FAULT)
+		return;
+	fault_text(&fault, text, sizeof(text));
+	bench_fail(run, err, "the second patcher: %s", text);
 }
 
 void two_patchers_teardown(struct bench_run *run)

@@ -2,10 +2,10 @@
 #include "victim.h"
 
 #include "atomic.h"
+#include "fault_text.h"
 #include "format.h"
 #include "machine.h"
 #include "mem.h"
-#include "place.h"
 #include "text_patching.h"
 #include "x86.h"
 
@@ -88,13 +88,11 @@ static void victim_main(void *arg)
 
 static void note_death(struct victims *v, u32 cpu, int err, const struct machine_fault *fault)
 {
-	char place[PLACE_BYTES];
 
 	if (v->nr_died++)
 		return;
 	if (err == -ERR_FAULT)
-		format(v->why, sizeof(v->why), "cpu %u took vector %u at %s (address %lx)", cpu,
-		       fault->vector, place_of(fault, place), fault->addr);
+		fault_text(fault, v->why, sizeof(v->why));
 	else
 		format(v->why, sizeof(v->why), "cpu %u: %s", cpu, error_name(err));
 }

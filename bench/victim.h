@@ -15,6 +15,7 @@
 #ifndef SMPOKE_BENCH_VICTIM_H
 #define SMPOKE_BENCH_VICTIM_H
 
+#include "fault_text.h"
 #include "pass_clock.h"
 #include "region.h"
 #include "types.h"
@@ -53,7 +54,7 @@ struct victims {
 	u32 nr; /* victims, on CPUs watch.first_cpu and up */
 	struct victim *each;
 	u64 nr_died; /* ended by a trap, or lost */
-	char why[96]; /* of the first that died */
+	char why[FAULT_TEXT_BYTES]; /* of the first that died */
 };
 
 /**

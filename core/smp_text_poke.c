@@ -169,6 +169,16 @@ static void take_references(void)
 	}
 }
 
+/* A CPU that died in the handler reads no entry any more; its number may become another CPU's. */
+static bool forget_dead(u32 cpu)
+{
+	if (!machine_cpu_dead(cpu))
+		return false;
+	text_poke_array_refs[cpu].count = 0;
+	text_poke_array_refs[cpu].depth = 0;
+	return true;
+}
+
 /* Return: 0, or -ERR_TIMEOUT when a CPU stays in the handler. */
 static int drop_references(void)
 {
@@ -187,7 +197,7 @@ static int drop_references(void)
 		if (!load_acquire(count))
 			continue;
 		stats.nr_ref_waits++;
-		while (load_acquire(count) && !fault(DROP_REFS_EARLY)) {
+		while (load_acquire(count) && !fault(DROP_REFS_EARLY) && !forget_dead(cpu)) {
 			if (rdtsc() > deadline)
 				return -ERR_TIMEOUT;
 			cpu_relax();

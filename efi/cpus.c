@@ -182,35 +182,65 @@ int machine_cpu_start(u32 cpu, cpu_fn fn, void *arg)
 	return 0;
 }
 
-/* Return: true when the procedure is done; false when the CPU is lost. */
-static bool wait_until_done(struct percpu *pc, u64 deadline)
+/* Return: 0, what the procedure came to then is in @pc; -ERR_FAULT or -ERR_TIMEOUT: it is lost. */
+static int wait_until_done(struct percpu *pc, u64 deadline)
 {
 	/* A-done: pairs with R-done. */
 	while (load_acquire(&pc->done) != pc->request) {
-		/* A-park: pairs with R-park in fatal.c. */
-		if (load_acquire(&pc->state) == AP_PARKED || (s64)(rdtsc() - deadline) > 0) {
+		/* A-park: pairs with R-park in fatal.c; the fault is there. */
+		bool parked = load_acquire(&pc->state) == AP_PARKED;
+
+		if (parked || (s64)(rdtsc() - deadline) > 0) {
 			store_relaxed(&pc->lost, true);
-			return false;
+			return parked ? -ERR_FAULT : -ERR_TIMEOUT;
 		}
 		cpu_relax();
 	}
-	return true;
+	return 0;
 }
 
 int machine_cpu_wait(u32 cpu, u64 timeout_ns, struct machine_fault *ret_fault)
 {
 	u64 deadline = rdtsc() + machine_ticks(timeout_ns);
 	struct percpu *pc;
+	int rc;
 
 	if (cpu == 0 || cpu >= nr_cpus || !cpus[cpu]->given)
 		return -ERR_INVAL;
 	pc = cpus[cpu];
-	if (load_relaxed(&pc->lost) || !wait_until_done(pc, deadline))
+	/* A sync may have found it parked before. */
+	if (load_relaxed(&pc->lost) && load_acquire(&pc->state) != AP_PARKED)
 		return -ERR_TIMEOUT;
-	pc->given = false;
-	if (pc->result == -ERR_FAULT && ret_fault)
+	rc = wait_until_done(pc, deadline);
+	if (!rc) {
+		pc->given = false;
+		rc = pc->result;
+	}
+	if (rc == -ERR_FAULT && ret_fault)
 		*ret_fault = pc->result_fault;
-	return pc->result;
+	return rc;
+}
+
+bool machine_cpu_dead(u32 cpu)
+{
+	/* A-park: pairs with R-park; it will not look at anything again. */
+	return cpu < nr_cpus && load_acquire(&cpus[cpu]->state) == AP_PARKED;
+}
+
+u32 machine_forget_dead_cpus(void)
+{
+	u32 cpu, nr_before = nr_cpus, nr_left = 1;
+
+	for (cpu = 1; cpu < nr_before; cpu++) {
+		struct percpu *pc = cpus[cpu];
+
+		if (machine_cpu_dead(cpu))
+			continue;
+		pc->cpu = nr_left;
+		cpus[nr_left++] = pc;
+	}
+	nr_cpus = nr_left;
+	return nr_before - nr_left;
 }
 
 bool machine_cpu_busy(u32 cpu)

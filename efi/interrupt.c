@@ -70,3 +70,12 @@ int machine_interrupt(u32 cpu, enum machine_interrupt kind)
 		apic_send(pc->apic_id, APIC_NMI);
 	return 0;
 }
+
+u64 machine_nmis_unsent(void)
+{
+	u64 nr = 0;
+
+	for (u32 cpu = 0; cpu < machine_nr_cpus(); cpu++)
+		nr += load_relaxed(&percpu_of(cpu)->nr_nmi);
+	return nr;
+}

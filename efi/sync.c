@@ -92,9 +92,10 @@ u64 machine_syncs_answered(u32 cpu)
 
 /*
  * A-ack: pairs with R-ack. The deadline is computed when it is first needed, which is hardly ever;
- * 0 = not yet. Return: false when it passed.
+ * 0 = not yet. A CPU that a trap has parked will never run code again, so there is nothing that it
+ * could have to see; the round goes on without it. Return: false when the deadline passed.
  */
-static bool wait_for_answer(const struct percpu *pc, u32 sequence, u64 *deadline)
+static bool wait_for_answer(struct percpu *pc, u32 sequence, u64 *deadline)
 {
 	u32 looks;
 
@@ -106,6 +107,11 @@ static bool wait_for_answer(const struct percpu *pc, u32 sequence, u64 *deadline
 		*deadline = rdtsc() + machine_ticks(SYNC_TIMEOUT_NS);
 	/* A-ack. */
 	while (load_acquire(&pc->sync_ack) != sequence) {
+		/* A-park: pairs with R-park. */
+		if (load_acquire(&pc->state) == AP_PARKED) {
+			store_relaxed(&pc->lost, true);
+			return true;
+		}
 		if ((s64)(rdtsc() - *deadline) > 0)
 			return false;
 		cpu_relax();

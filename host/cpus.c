@@ -265,6 +265,18 @@ static int start_all(u32 nr_wanted, const char **ret_reason)
 	return 0;
 }
 
+/* A trap ends a thread's procedure or the process. */
+bool machine_cpu_dead(u32 cpu)
+{
+	(void)cpu;
+	return false;
+}
+
+u32 machine_forget_dead_cpus(void)
+{
+	return 0;
+}
+
 /* The kernel starts them, and threads have one way to begin. */
 int machine_start_select(enum machine_start how)
 {

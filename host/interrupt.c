@@ -63,3 +63,9 @@ int machine_interrupt(u32 cpu, enum machine_interrupt kind)
 		return -ERR_INVAL;
 	return cpus_signal(cpu, kind == MACHINE_INTERRUPT_NMI ? SIGNAL_NMI : SIGNAL_FIXED);
 }
+
+/* The kernel keeps them. */
+u64 machine_nmis_unsent(void)
+{
+	return 0;
+}

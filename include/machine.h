@@ -174,7 +174,8 @@ int machine_cpu_start(u32 cpu, cpu_fn fn, void *arg);
  *
  * Context: boot CPU. Everything the procedure wrote is visible afterwards.
  * Return: 0; -ERR_FAULT when a trap ended the procedure (the CPU itself is fine and can be given
- * more work); -ERR_TIMEOUT; -ERR_INVAL for a CPU that was given nothing.
+ * more work, unless it is lost now: after a machine check it is stopped for good); -ERR_TIMEOUT;
+ * -ERR_INVAL for a CPU that was given nothing.
  */
 int machine_cpu_wait(u32 cpu, u64 timeout_ns, struct machine_fault *ret_fault);
 
@@ -185,6 +186,21 @@ int machine_cpu_wait(u32 cpu, u64 timeout_ns, struct machine_fault *ret_fault);
  * Context: boot CPU.
  */
 bool machine_cpu_busy(u32 cpu);
+
+/**
+ * machine_cpu_dead() - true for a CPU that a trap has stopped for good
+ *
+ * It runs no code of ours again; what it held is given back for it. Context: any CPU of ours.
+ */
+bool machine_cpu_dead(u32 cpu);
+
+/**
+ * machine_forget_dead_cpus() - go on without those that a trap has stopped for good
+ *
+ * The others are numbered anew, so that there is no gap. One that only missed a deadline may come
+ * back, and keeps its number. Context: boot CPU, no CPU has work. Return: how many were dropped.
+ */
+u32 machine_forget_dead_cpus(void);
 
 /**
  * machine_probe() - run a procedure on this CPU and come back even if it traps
@@ -295,6 +311,13 @@ interrupt_fn machine_interrupt_fn(void **ret_arg);
  * Return: 0; -ERR_INVAL for this CPU, one that is lost or out, or none of ours; -ERR_UNSUPPORTED.
  */
 int machine_interrupt(u32 cpu, enum machine_interrupt kind);
+
+/**
+ * machine_nmis_unsent() - NMIs so far, on all CPUs of ours, that machine_interrupt() has not sent
+ *
+ * A watchdog's, a button's, or firmware's. They are survived, and a figure may have been disturbed.
+ */
+u64 machine_nmis_unsent(void);
 
 /**
  * machine_irq_save() - hold interrupts back on this CPU

@@ -127,7 +127,7 @@ $(UNIT_HOST:%=$1/%): $1/%: $(UNIT_OBJ)/%.o $(UNIT_OBJ)/run_insn.S.o $3 $2/libben
 $1/test_selftest: $(UNIT_OBJ)/selftest_code.S.o
 $1/test_alternative_run: $(UNIT_OBJ)/alternative_sites.o $(UNIT_OBJ)/alternative_sites.S.o
 $(UNIT_FAKE:%=$1/%): $1/%: $(UNIT_OBJ)/%.o $(UNIT_OBJ)/fake_machine.o $(UNIT_OBJ)/csv_read.o $(UNIT_OBJ)/facts.o \
-	$3 $2/libbench.a
+	$3 $2/libbench.a $2/libcore.a
 
 $(UNIT:%=$1/%):
 	@mkdir -p $$(@D)

@@ -98,10 +98,46 @@ int machine_stop_cpus(void)
 	return fake.stop_error;
 }
 
+u32 machine_forget_dead_cpus(void)
+{
+	u32 nr = fake.dead_cpus;
+
+	fake.dead_cpus = 0;
+	fake.nr_cpus -= nr;
+	return nr;
+}
+
+u64 machine_nmis_unsent(void)
+{
+	return 5;
+}
+
 int machine_sync_core_select(enum sync_core how)
 {
 	(void)how;
 	return 0;
+}
+
+int machine_probe(cpu_fn fn, void *arg, struct machine_fault *ret_fault)
+{
+	int rc = 0;
+
+	fake.landing_valid = true;
+	if (setjmp(fake.landing)) {
+		*ret_fault = fake.fault;
+		rc = -ERR_FAULT;
+	} else {
+		fn(arg);
+	}
+	fake.landing_valid = false;
+	return rc;
+}
+
+void fake_trap(const struct machine_fault *fault)
+{
+	assert(fake.landing_valid);
+	fake.fault = *fault;
+	longjmp(fake.landing, 1);
 }
 
 u64 machine_ticks(u64 ns)
@@ -212,6 +248,17 @@ int machine_file_close(struct machine_file *file)
 }
 
 /* ---- core ---- */
+
+bool text_mutex_held(void)
+{
+	return fake.mutex_held;
+}
+
+void text_mutex_unlock(void)
+{
+	assert(fake.mutex_held);
+	fake.mutex_held = false;
+}
 
 int text_poke_init(void)
 {

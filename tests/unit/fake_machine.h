@@ -6,6 +6,9 @@
 #ifndef SMPOKE_TESTS_FAKE_MACHINE_H
 #define SMPOKE_TESTS_FAKE_MACHINE_H
 
+#include <setjmp.h>
+#include <stdnoreturn.h>
+
 #include "image_patching.h"
 #include "machine.h"
 #include "machine_io.h"
@@ -26,6 +29,7 @@ struct fake_machine {
 	u32 nr_present, nr_come; /* how many there are, how many machine_start_cpus() brings */
 	u32 nr_cpus;
 	u32 lost_cpus; /* bit mask */
+	u32 dead_cpus; /* how many machine_forget_dead_cpus() will find */
 	struct machine_time time;
 	int text_poke_error, open_error, stop_error;
 	const char *create_fails; /* name of the file that cannot be made */
@@ -45,6 +49,10 @@ struct fake_machine {
 	u32 nr_files;
 	char console[64 * 1024];
 	size_t console_len;
+	jmp_buf landing; /* of machine_probe(): fake_trap() goes there */
+	bool landing_valid;
+	struct machine_fault fault;
+	bool mutex_held; /* text_mutex, by this CPU */
 	bool in_sample; /* set by tests; anything printed meanwhile fails the test */
 };
 
@@ -52,6 +60,9 @@ extern struct fake_machine fake;
 
 /* fake_reset() - a healthy machine with 4 CPUs; frees what the last test left */
 void fake_reset(void);
+
+/* fake_trap() - what a trap does to the code that runs in machine_probe() */
+noreturn void fake_trap(const struct machine_fault *fault);
 
 /* fake_file() - contents of a file made in this test; NULL when there is none */
 const char *fake_file(const char *name);

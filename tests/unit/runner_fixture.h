@@ -51,7 +51,21 @@ static struct {
 	u32 sample_error_at;
 	const char *reason, *teardown_reason;
 	u64 burn_ticks; /* how long a sample takes at least */
+	const char *trap_in; /* the step that takes a trap */
 } script;
+
+static const struct machine_fault the_trap = {
+	.vector = 6, .cpu = 0, .ip = 0x1234, .bytes = { 0x0f, 0x0b, 0xc3 }, .nr_bytes = 3
+};
+
+static void trap_if_in(const char *step)
+{
+	if (!script.trap_in || strcmp(script.trap_in, step))
+		return;
+	fake.in_sample = false;
+	fake.mutex_held = true;
+	fake_trap(&the_trap);
+}
 
 static int scripted(struct bench_run *run, int error)
 {
@@ -69,12 +83,14 @@ static int setup(struct bench_run *run)
 	run->priv = &script;
 	run->cpus = 2;
 	assert_true(run->bench->per_batch ? run->sites > 0 : run->sites == 0);
+	trap_if_in("setup");
 	return scripted(run, script.setup_error);
 }
 
 static int check(struct bench_run *run)
 {
 	script.nr_checks++;
+	trap_if_in("check");
 	return scripted(run, script.check_error);
 }
 
@@ -84,6 +100,7 @@ static int sample(struct bench_run *run, u64 *values)
 
 	fake.in_sample = true;
 	script.nr_samples++;
+	trap_if_in("sample");
 	values[0] = script.nr_samples;
 	values[1] = 1000;
 	while (rdtsc() - begin < script.burn_ticks)
@@ -100,6 +117,7 @@ static void teardown(struct bench_run *run)
 	script.nr_teardowns++;
 	fake.in_sample = false;
 	assert_ptr_equal(run->priv, &script);
+	trap_if_in("teardown");
 	run->floor[1] = 900;
 	run->violations = script.violations;
 	if (script.teardown_reason)

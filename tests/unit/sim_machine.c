@@ -211,6 +211,11 @@ int machine_cpu_online(u32 cpu)
 	return move_cpu(cpu, false);
 }
 
+bool machine_cpu_dead(u32 cpu)
+{
+	return sim.dead_cpus >> cpu & 1;
+}
+
 u32 machine_this_cpu(void)
 {
 	return sim_this_cpu;

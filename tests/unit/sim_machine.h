@@ -45,6 +45,7 @@ struct sim {
 	int move_error; /* of the next machine_cpu_offline() or _online() */
 	/* Called when a CPU has gone or is about to come. */
 	void (*at_move)(u32 cpu, bool out);
+	u32 dead_cpus; /* bit mask */
 	bool irqs_off;
 	bool alias_is_open;
 	u32 fail_sync; /* 1 = the next sync times out, 2 = the one after it; 0 = none */

@@ -199,6 +199,49 @@ static void step_8_waits_for_a_cpu_in_the_handler(void **state)
 	assert_true(text_poke_refs_idle());
 }
 
+/* As long as the test lasts: what the handler of a dead CPU does afterwards does not count. */
+static void stay_dead(void)
+{
+	is_inside = true;
+	sim.dead_cpus = 1u << 2;
+	while (!process_returned)
+		sleep_ms(1);
+}
+
+static void *die_on_site_0(void *arg)
+{
+	struct trap_regs regs = { .sp = sim_gate(stay_dead) };
+
+	(void)arg;
+	sim_trap(2, site_addr(0), &regs);
+	return NULL;
+}
+
+static void start_dying(enum sim_event_kind kind, u32 nr_of_kind)
+{
+	if (kind != SIM_SYNC || nr_of_kind != 3)
+		return;
+	assert_int_equal(pthread_create(&trapper, NULL, die_on_site_0, NULL), 0);
+	while (!is_inside)
+		sleep_ms(1);
+}
+
+/* A machine check in the handler, say: its reference is nobody's, and the engine goes on. */
+static void step_8_does_not_wait_for_a_cpu_that_died_in_the_handler(void **state)
+{
+	(void)state;
+	process_returned = is_inside = false;
+	assert_int_equal(queue(&to_call, 1), 0);
+	sim.at_event = start_dying;
+	assert_int_equal(smp_text_poke_batch_process(), 0);
+	sim.at_event = NULL;
+	assert_true(text_poke_refs_idle());
+	assert_int_equal(queue(&to_jmp32, 1), 0);
+	assert_int_equal(smp_text_poke_batch_process(), 0);
+	process_returned = true;
+	pthread_join(trapper, NULL);
+}
+
 /* ---- Traps no batch explains ---- */
 
 static void trap_counts_belong_to_the_cpu_that_trapped(void **state)
@@ -370,6 +413,7 @@ int main(void)
 		ENGINE_TEST(a_site_at_any_place_leaves_its_neighbours_alone),
 		ENGINE_TEST(references_are_held_from_step_1_to_step_8),
 		ENGINE_TEST(step_8_waits_for_a_cpu_in_the_handler),
+		ENGINE_TEST(step_8_does_not_wait_for_a_cpu_that_died_in_the_handler),
 		ENGINE_TEST(trap_counts_belong_to_the_cpu_that_trapped),
 		ENGINE_TEST(a_foreign_int3_is_reported_and_left_alone),
 		ENGINE_TEST(an_int3_beside_the_batch_is_foreign_while_it_runs),

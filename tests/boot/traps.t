@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Guarantee: an NMI that nobody of ours sent is survived, and a machine check on another CPU costs
+# that CPU and its row and nothing else: the row says vector, CPU, place, bytes and instruction, the
+# batch under way and the benches after it go on. QEMU's monitor sends both.
+
+# Most functions here are called by check(), which shellcheck cannot see.
+# shellcheck disable=SC2317
+# shellcheck source=tests/lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
+# shellcheck source=tests/lib/judge.sh
+. tests/lib/judge.sh
+# shellcheck source=tests/lib/boot.sh
+. tests/lib/boot.sh
+
+# monitor SOCKET COMMAND...: what a person would type there
+monitor() {
+	perl -MIO::Socket::UNIX -e '
+		my $to = IO::Socket::UNIX->new(shift @ARGV) or die "no monitor: $!\n";
+		for (@ARGV) { print $to "$_\n"; $to->flush }
+		shutdown($to, 1);
+		my @answer = <$to>;' "$@"
+}
+
+# when PATTERN LOG: wait until there is such a line
+when() {
+	local deadline=$((SECONDS + 60))
+	until grep -qE -- "$1" "$2" 2>/dev/null; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		read -r -t 0.05 <> <(:)
+	done
+	return 0
+}
+
+make_stick traps '--quick --suite check,poke --batch 8,9\n'
+socket=$PWD/$boot_dir/traps.monitor
+rm -f "$socket" "$boot_dir/traps.log"
+boot traps --smp 3 -- -monitor "unix:$socket,server=on,wait=off" &
+running=$!
+check "suite check has begun" when '^check: ' "$boot_dir/traps.log"
+check "an NMI to every CPU" monitor "$socket" nmi
+check "suite poke has begun" when '^poke: ' "$boot_dir/traps.log"
+# Bank 4, uncorrected and enabled, context not corrupt, RIP valid.
+check "a machine check on CPU 1" monitor "$socket" 'mce 1 4 0xb200000000000000 0x5 0 0'
+wait "$running"
+equal "the machine switched itself off" $? 0
+run=$(take traps)
+# how SUITE BENCH SITES: status and reason of its rows, and on how many CPUs
+how() {
+	awk -F, -v suite="$1" -v bench="$2" -v sites="$3" '$3 == suite && $4 ~ bench && $7 == sites {
+		print $6 " " $19 ": " $20 }' "$run/results.csv" | sort -u
+}
+equal "suite check, with the NMIs" "$(how check . 0)" '3 ok: '
+match "suite poke: the row says what hit the CPU, and where" "$(how poke batch 8)" \
+	'3 fail: "(1 violations: )?vector 18 \(#MC\) on cpu 1 at (0x|text\+0x)[0-9a-f]+: [0-9a-f ]+$'
+match "and what is there" "$(grep -m 1 ',poke,batch,' "$run/results.csv")" '[0-9a-f]{2}, [0-9]+ bytes, '
+match "the screen says that it goes on without it" "$(console traps)" '^poke/batch: 1 CPU stopped by a trap, 2 left$'
+equal "what came after it ran on the CPUs that were left" "$(how poke batch 9)" '2 ok: '
+equal "the end says that a CPU is lost" "$(console traps | tail -n 1)" "end status=1"
+match "machine.csv counts the NMIs" "$(grep ',nmis_unsent,' "$run/machine.csv")" ',[1-9][0-9]*$'
+check "the stick is clean" stick_is_clean traps
+plan
