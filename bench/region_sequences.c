@@ -155,6 +155,10 @@ static int make_tables(struct sequence_region *ret, const struct layout *layout)
 		.end = ret->tables->records + NR_SEQUENCES,
 		.text = ret->region.text,
 		.text_end = ret->region.text_end,
+		.up = ret->tables->up[0],
+		.up_end = ret->tables->up[NR_SEQUENCES],
+		.saved = ret->tables->saved[0],
+		.saved_end = ret->tables->saved[NR_SEQUENCES],
 	};
 	return 0;
 }

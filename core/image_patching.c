@@ -91,8 +91,16 @@ static struct smp_altinstr_table sequences(void)
 {
 	if (image->sequences == image->sequences_end)
 		return (struct smp_altinstr_table){ 0 };
-	return (struct smp_altinstr_table){ image->sequences, image->sequences_end, image->text,
-					    image->text_end };
+	return (struct smp_altinstr_table){
+		.start = image->sequences,
+		.end = image->sequences_end,
+		.text = image->text,
+		.text_end = image->text_end,
+		.up = image->sequences_up,
+		.up_end = image->sequences_up_end,
+		.saved = image->sequences_saved,
+		.saved_end = image->sequences_saved_end,
+	};
 }
 
 /* Options can ask for one CPU or more; until others are started there is one. */

@@ -69,6 +69,14 @@ static bool overlap(struct area a, struct area b)
 	return a.begin < b.end && b.begin < a.end;
 }
 
+/* By numbers: what a damaged table points at need not be an object. */
+static bool lies_in(struct area a, struct area outer)
+{
+	u64 begin = (u64)a.begin - (u64)outer.begin, bytes = (u64)outer.end - (u64)outer.begin;
+
+	return begin <= bytes && (u64)(a.end - a.begin) <= bytes - begin;
+}
+
 static bool is_padding(const struct smp_altinstr *entry)
 {
 	static const struct smp_altinstr zero;
@@ -141,10 +149,14 @@ static const char *rule_broken(const struct smp_altinstr_table *table,
 		return "no record: its length is 0, or its last field is not";
 	if (entry->replacementlen > entry->instrlen)
 		return "the UP form is longer than its site";
-	if (site.begin < table->text || site.end > table->text_end)
+	if (!lies_in(site, (struct area){ table->text, table->text_end }))
 		return "the site is not in the text";
+	if (!lies_in(replacement_area(entry), (struct area){ table->up, table->up_end }))
+		return "the UP form is not where the table says they are";
 	if (is_in_text(table, saved_area(entry)))
 		return "the save area is text: it would be writable and executable";
+	if (!lies_in(saved_area(entry), (struct area){ table->saved, table->saved_end }))
+		return "the save area is not where the table says they are";
 	if (!is_whole_instructions(site.begin, entry->instrlen))
 		return "the site does not end with an instruction";
 	return NULL;

@@ -22,6 +22,8 @@ extern const struct alt_instr __alt_instructions[], __alt_instructions_end[];
 extern const u8 __alt_replacement[], __alt_replacement_end[];
 extern const s32 __smp_locks[], __smp_locks_end[];
 extern const struct smp_altinstr __smp_altinstr[], __smp_altinstr_end[];
+extern const u8 __smp_altinstr_replacement[], __smp_altinstr_replacement_end[];
+extern u8 __smp_altinstr_saved[], __smp_altinstr_saved_end[];
 extern u8 __smp_pages_end[]; /* of the pages that begin at __smp_locks */
 
 /**
@@ -30,6 +32,7 @@ extern u8 __smp_pages_end[]; /* of the pages that begin at __smp_locks */
  *	its first byte to its last
  * @alternatives, @locks, @locks_end: what the linker has collected
  * @sequences, @sequences_end: the same in the form of 2006; equal: there are none
+ * @sequences_up, @sequences_saved: their UP forms, and room for their SMP forms
  * @pages, @pages_end: those of @locks, @sequences and what belongs to them, and nothing else, given
  *	away when they can never be needed again; NULL = they stay
  * @access: what puts pages that were given away out of reach
@@ -42,6 +45,8 @@ struct image {
 	struct alt_table alternatives;
 	const s32 *locks, *locks_end;
 	const struct smp_altinstr *sequences, *sequences_end;
+	const u8 *sequences_up, *sequences_up_end;
+	u8 *sequences_saved, *sequences_saved_end;
 	u8 *pages, *pages_end;
 	page_access_fn access;
 	int (*stop_nmi)(void);

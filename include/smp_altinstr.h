@@ -28,7 +28,9 @@ _Static_assert(sizeof(struct smp_altinstr) == 16, "pages hold a whole number of 
 
 struct smp_altinstr_table {
 	const struct smp_altinstr *start, *end; /* both NULL: there is none */
-	u8 *text, *text_end; /* every site lies in here */
+	u8 *text, *text_end; /* every site lies in here, */
+	const u8 *up, *up_end; /* every UP form, */
+	u8 *saved, *saved_end; /* and every save area: data, writable */
 };
 
 /* What became of a table. When it was refused, @entry and @why say where and why. */
@@ -46,8 +48,9 @@ struct smp_altinstr_result {
  * Once, before the first alternatives_up_apply(), while every site is in SMP form. Refused is an
  * entry with: a length of 0; a UP form longer than its site, or that cannot be relocated to it
  * (relocate.h); a site that is not in the text, or does not end with an instruction, or is in UP
- * form already, or overlaps another; a save area in text, or on another's, on a UP form, or on the
- * table; a UP form on a site.
+ * form already, or overlaps another; a UP form or a save area outside of where the table says that
+ * they are; a save area in text, or on another's, on a UP form, or on the table; a UP form on a
+ * site.
  * Context: text_mutex held. Cost: quadratic in the number of entries.
  * Return: 0; -ERR_PERM without the lock; -ERR_RANGE when the text is not ours; -ERR_REFUSED with
  * ret->entry and ret->why; nothing is written then.

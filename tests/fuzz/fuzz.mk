@@ -3,11 +3,11 @@
 # The fuzz targets, built twice: by clang with libFuzzer, which learns what reaches new code, for
 # "make fuzz"; and by the compiler of everything else with tests/fuzz/replay.c, for "make test".
 
-FUZZ = fuzz_locks fuzz_nops fuzz_options fuzz_queue fuzz_relocate
+FUZZ = fuzz_alternatives fuzz_altinstr fuzz_locks fuzz_nops fuzz_options fuzz_queue fuzz_relocate
 FUZZ_SECONDS ?= 60
 
 FUZZ_QUEUE = queue_calls queue_model queue_trap
-FUZZ_SIM = fuzz_locks fuzz_queue
+FUZZ_SIM = fuzz_alternatives fuzz_altinstr fuzz_locks fuzz_queue
 FUZZ_OPTIONS = format options options_file options_text text
 
 FUZZ_FLAGS = -std=gnu11 -O1 -g -MMD -MP -D_GNU_SOURCE -fPIE -pthread $(WARN) \

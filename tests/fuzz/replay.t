@@ -21,6 +21,8 @@ replay() {
 	FUZZ_FINDING=$B/replay/findings/${1##*/} INPUTS=$2 "$1"
 }
 
+check "fuzz_alternatives: 20,000 inputs" replay "$B/replay/fuzz_alternatives" 20000
+check "fuzz_altinstr: 20,000 inputs" replay "$B/replay/fuzz_altinstr" 20000
 check "fuzz_locks: 100,000 inputs" replay "$B/replay/fuzz_locks" 100000
 check "fuzz_nops: 20,000 inputs" replay "$B/replay/fuzz_nops" 20000
 check "fuzz_options: 100,000 inputs" replay "$B/replay/fuzz_options" 100000
@@ -48,9 +50,15 @@ WRONG_JCC|fuzz_queue|a trap at .* leads to
 RELOCATE_INSIDE_BLOCK|fuzz_relocate|leads to .*, not|error
 SHRINK_PREFIXED_JUMP|fuzz_relocate|another length at|nothing decodes|another instruction|padding
 MERGE_PAUSE|fuzz_nops|is of no NOP and has changed
+ALT_FIRST_WINS|fuzz_alternatives|is not its winner
+ALT_NO_LENGTH_CHECK|fuzz_alternatives|negative-size-param|does not hold
+SAVE_SKIPPED|fuzz_altinstr|saved, and not applied
+RESTORE_SHORT|fuzz_altinstr|does not hold: error
+UP_NOT_RELOCATED|fuzz_altinstr|not in UP form|applied, and not restored
+CHECK_FIRST_ENTRY_ONLY|fuzz_altinstr|ERROR: AddressSanitizer|does not hold
 LOCKS_TEXT_END|fuzz_locks|that no entry names|out of range|prefixes
 END
-for target in fuzz_locks fuzz_nops fuzz_queue fuzz_relocate; do
+for target in fuzz_alternatives fuzz_altinstr fuzz_locks fuzz_nops fuzz_queue fuzz_relocate; do
 	check "control: $target of the fault build without a fault" planted "" "$target"
 done
 

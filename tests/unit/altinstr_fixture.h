@@ -96,6 +96,10 @@ static struct smp_altinstr_table put_altinstrs(void)
 		.end = instrs + NR_FIXTURE_SITES + 1,
 		.text = sim_text,
 		.text_end = sim_text + SIM_TEXT_BYTES,
+		.up = up_forms[0],
+		.up_end = up_forms[NR_FIXTURE_SITES],
+		.saved = saved[0],
+		.saved_end = saved[NR_FIXTURE_SITES],
 	};
 }
 

@@ -243,18 +243,48 @@ static void saved_twice(void)
 	last()->saved_offset = (s32)(saved[0] + 13 - (u8 *)&last()->saved_offset);
 }
 
+static void saved_before_all(void)
+{
+	last()->saved_offset = (s32)(saved[0] - 1 - (u8 *)&last()->saved_offset);
+}
+
+static void saved_beyond_all(void)
+{
+	table.saved_end = saved[SEMAPHORE_UP] + 8;
+}
+
+static void up_form_before_all(void)
+{
+	last()->replacement_offset = (s32)(up_forms[0] - 1 - (u8 *)&last()->replacement_offset);
+}
+
+static void up_form_beyond_all(void)
+{
+	table.up_end = up_forms[SEMAPHORE_UP] + 7;
+}
+
+/* What only a table that names too much can do. */
+static void everywhere(void)
+{
+	table.up = table.saved = NULL;
+	table.up_end = table.saved_end = (u8 *)UINT64_MAX;
+}
+
 static void saved_on_up_form(void)
 {
+	everywhere();
 	last()->saved_offset = (s32)(up_forms[1] + 7 - (u8 *)&last()->saved_offset);
 }
 
 static void saved_on_table(void)
 {
+	everywhere();
 	last()->saved_offset = (s32)((u8 *)instrs - (u8 *)&last()->saved_offset);
 }
 
 static void up_form_on_site(void)
 {
+	everywhere();
 	last()->replacement_offset =
 		(s32)(sim_text + SPIN_LOCK_OFFSET - (u8 *)&last()->replacement_offset);
 }
@@ -290,6 +320,10 @@ static const struct {
 	{ saved_in_text, "the save area is text: it would be writable and executable" },
 	{ saved_in_core_text, "the save area is text: it would be writable and executable" },
 	{ saved_twice, "the save area overlaps another" },
+	{ saved_before_all, "the save area is not where the table says they are" },
+	{ saved_beyond_all, "the save area is not where the table says they are" },
+	{ up_form_before_all, "the UP form is not where the table says they are" },
+	{ up_form_beyond_all, "the UP form is not where the table says they are" },
 	{ saved_on_up_form, "a save area lies on a UP form" },
 	{ saved_on_table, "the save area lies on the table" },
 	{ up_form_on_site, "a UP form lies on a site" },
