@@ -230,13 +230,13 @@ LOCKS_NOT_REMOVED switch switch/up-loses no update lost in UP form
 LOCKS_NOT_REMOVED primitives primitives/tas-contended no update lost without LOCKs
 LOCKS_NOT_RESTORED primitives primitives/tas-contended updates lost in SMP form
 LOCKS_NOT_RESTORED switch switch/no-lost-update updates lost in SMP form
-OMIT_INT3 forms forms/nop5-jmp32 took vector
+OMIT_INT3 forms forms/nop5-jmp32 vector [0-9]+
 OMIT_INT3 hazard hazard/int3-batch [1-9][0-9]* torn
 TAIL_FIRST hazard hazard/int3-batch [1-9][0-9]* torn
 OMIT_INT3 protocols protocols/int3-single [1-9][0-9]* torn
-TAIL_FIRST forms forms/nop2-jmp8 took vector
-PUBLISH_LATE forms forms/nop5-jmp32 took vector 3 at
-SELFTEST_LEFT_OUT,WRONG_CALL_RETURN forms forms/call-call took vector
+TAIL_FIRST forms forms/nop2-jmp8 vector [0-9]+
+PUBLISH_LATE forms forms/nop5-jmp32 vector 3 \(#BP\)
+SELFTEST_LEFT_OUT,WRONG_CALL_RETURN forms forms/call-call vector [0-9]+
 END
 
 # ---- The table is complete ----
@@ -256,12 +256,12 @@ while read -r fault suite row reason; do
 		skip "$fault is met by a victim in $row" "needs two CPUs"
 	fi
 done <<'END'
-SELFTEST_LEFT_OUT,WRONG_CALL_RETURN forms forms/call-call took vector
-OMIT_INT3 places places/line (took vector|passes of victims)
-TAIL_FIRST soak soak/soak (took vector|passes of victims)
-PUBLISH_LATE soak soak/soak took vector
-SELFTEST_LEFT_OUT,WRONG_CALL_TARGET soak soak/soak (took vector|passes of victims)
-SELFTEST_LEFT_OUT,WRONG_CALL_RETURN clients clients/tracer-56 took vector
+SELFTEST_LEFT_OUT,WRONG_CALL_RETURN forms forms/call-call vector [0-9]+
+OMIT_INT3 places places/line (vector [0-9]+|passes of victims)
+TAIL_FIRST soak soak/soak (vector [0-9]+|passes of victims)
+PUBLISH_LATE soak soak/soak vector [0-9]+
+SELFTEST_LEFT_OUT,WRONG_CALL_TARGET soak soak/soak (vector [0-9]+|passes of victims)
+SELFTEST_LEFT_OUT,WRONG_CALL_RETURN clients clients/tracer-56 vector [0-9]+
 VALUE_FIRST clients clients/static-key-256 passes ran the old form of a client that was on
 KEY_OFF_EARLY clients clients/static-key-two-patchers cpu [01]: [0-9]+ calls failed
 END

@@ -58,7 +58,7 @@ static void victims_that_die_at_once_are_counted(void **state)
 	assert_int_equal(victims_start(&t.victims, &t.sites), -ERR_FAULT);
 	toggle_end(&run, &t);
 	assert_int_equal(run.violations, 1);
-	assert_non_null(strstr(run.reason, "took vector 3"));
+	assert_non_null(strstr(run.reason, "vector 3 (#BP)"));
 }
 
 /* ---- The oracles of a batch ---- */
