@@ -116,7 +116,7 @@ static void take_entry(struct fuzz_input *in, u32 i)
 		entry->zero = take_u16(in);
 	entry->instr_offset = (s32)(sim_text + site - (u8 *)&entry->instr_offset);
 	entry->replacement_offset = (s32)(up_forms + up - (u8 *)&entry->replacement_offset);
-	entry->saved_offset = (s32)(save_areas + save - (u8 *)&entry->saved_offset);
+	entry->saved_offset = (s32)((s64)(u64)save_areas + save - (s64)(u64)&entry->saved_offset);
 	if (how >> 5 == 6 && !(how & 8))
 		entry->saved_offset = (s32)take_bytes(in, 4);
 }
