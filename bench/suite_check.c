@@ -302,7 +302,7 @@ static int freed_page_setup(struct bench_run *run)
 	run->cpus = machine_nr_cpus();
 	if (image_patched()->freed)
 		return 0;
-	return bench_fail(run, -ERR_UNSUPPORTED, "needs its tables freed");
+	return bench_fail(run, -ERR_UNSUPPORTED, "needs tables_freed");
 }
 
 static int freed_page_sample(struct bench_run *run, u64 *values)

@@ -55,7 +55,7 @@ equal "--noreplace-smp: own LOCKs were never out" \
 make_stick two-way '--quick --suite check,hotplug --smp-alt-two-way\n'
 boot two-way --smp 3
 run=$(take two-way)
-judge_run "--smp-alt-two-way: the results" "${run:-nothing}" tcg 3 check,hotplug '' 'needs its tables freed'
+judge_run "--smp-alt-two-way: the results" "${run:-nothing}" tcg 3 check,hotplug '' 'needs tables_freed'
 equal "--smp-alt-two-way: its tables stay, its LOCKs are back" \
 	"$(fact own_lock_table_freed_bytes) $(fact own_locks_now)" "0 smp"
 
