@@ -74,6 +74,65 @@ sed -i "s/\(,poke,batch,total,2,256,ns,[0-9]*,[0-9]*,\)[0-9]*,/\177777,/" "$work
 tools/report -o "$page" "$work/changed" >"$work/out" 2>&1
 match "control: another result, another figure" "$(row_of batch-0 'through the sites, 256 sites')" ' 77\.8 '
 
+# ---- Suites that no run in results/ has: made up ----
+
+# row SUITE BENCH VARIANT SITES UNIT VALUE...: one more row of the run in $work/new, and its samples
+nr_rows=0
+row() {
+	local key="$1,$2,$3,2,$4,$5" sorted n value i=0
+	shift 5
+	nr_rows=$((nr_rows + 1))
+	mapfile -t sorted < <(printf '%s\n' "$@" | sort -n)
+	n=$#
+	echo "1,new,$key,$n,${sorted[0]},${sorted[(n - 1) / 2]},${sorted[n - 1]},${sorted[n - 1]}$(:
+	),${sorted[n - 1]},${sorted[n - 1]},0,,0,ok,,host" >>"$work/new/results.csv"
+	for value; do
+		echo "1,new,$nr_rows,$i,$value" >>"$work/new/samples.csv"
+		i=$((i + 1))
+	done
+}
+mkdir "$work/new"
+head -n 1 $silicon/results.csv >"$work/new/results.csv"
+head -n 1 $silicon/samples.csv >"$work/new/samples.csv"
+printf '%s\n' schema,run,key,value 1,new,env,host 1,new,complete,yes >"$work/new/machine.csv"
+row primitives ticket up 0 tsc_mcycles 4000 4000 4000 4000 4000 4000 4000
+row primitives ticket smp 0 tsc_mcycles 10000 10000 10000 10000 10000 10000 10000
+row primitives ticket up-8 0 tsc_mcycles 2000 2000 2000 2000 2000 2000 2000
+row primitives ticket smp-8 0 tsc_mcycles 9000 9000 9000 9000 9000 9000 9000
+row victim in-code-16 taken 16 ns 50000 51000 52000 53000 54000 55000 900000
+row victim in-code-16 quiet 16 ns 0 0 0 0 0 1000 2000
+row propagation within any 1 ns 150 160 170 180 190 200 5000
+row propagation page-4-4 any 1 ns 250 260 270 280 290 300 6000
+row protocols int3-batch change 16 ns 45000 45100 45200 45300 45400 45500
+row protocols int3-batch taken 16 ns 30000 30100 30200 30300 30400 30500
+row protocols copy change 16 ns 11000 11000 11000 11000 11000 11000
+row protocols copy taken 16 ns 4000 4000 4000 4000 4000 4000
+for bench in int3-batch copy; do
+	row protocols $bench executed 16 count 1000000 2000000 3000000
+	row protocols $bench torn 16 count 0 "$([ $bench = copy ] && echo 6 || echo 0)"
+	row protocols $bench faults 16 count 0 0
+	row protocols $bench late 16 count 0 0
+done
+for class in 64 within; do
+	row hazard store-4 executed-$class 25 count 100000 200000
+	row hazard store-4 torn-$class 25 count 0 "$([ $class = 64 ] && echo 8 || echo 0)"
+done
+check "a run with them becomes a page" tools/report -o "$page" "$work/new"
+equal "each has its figure" "$(grep -oE '<figure id="[^"]*' "$page" | sed 's/.*"//' | tr '\n' ' ')" \
+	"primitives-0 victim-0 propagation-0 protocols-0 hazard-0 "
+match "what a primitive gains" "$(row_of primitives-0 'ticket, with LOCK over without')" ' 2\.50 2\.50 – 2\.50 times 7 '
+match "on eight in turn" "$(row_of primitives-0 'ticket, eight in turn, with LOCK over without')" ' 4\.50 '
+match "what a batch took, at worst" "$(row_of victim-0 'in-code-16, taken: max')" ' 900 – µs 7 '
+match "and where nobody patched" "$(row_of victim-0 'in-code-16, quiet: max')" ' 2\.00 – µs 7 '
+match "until new code runs" "$(row_of propagation-0 'page-4-4, any: median')" ' 0\.280 0\.250 – 6\.000 µs 7 '
+match "a way that failed" "$(figure protocols-0 | grep '<tr><th>copy')" '<td>3,000,000</td><td class="heat-4">6</td>.*<td>2</td>'
+match "one that did not" "$(figure protocols-0 | grep '<tr><th>int3')" '<td>3,000,000</td><td class="none">0</td>.*&lt; 1</td>'
+match "what was torn, of how many" "$(figure hazard-0 | grep 4-byte | head -n 1)" 'class="heat-3"><b>8</b><br><small>of</small> 200k<'
+match "what was not" "$(figure hazard-0 | grep 4-byte | head -n 1)" 'class="none"><b>0</b><br><small>of</small> 200k<'
+# 8 seen: 3.45 to 15.76 by the exact Poisson interval, of 200000.
+match "the interval of a count" "$(row_of hazard-0 '4-byte store, across 64 bytes')" ' 40\.0 17\.2 – 78\.8 torn per million 200,000 '
+match "and of none" "$(row_of hazard-0 '4-byte store, across nothing')" ' 0\.000 0\.000 – 15\.000 '
+
 # ---- Damage: one line for it, and the rest ----
 
 # small FROM TO: a run of one suite, so that a page of it is soon drawn

@@ -5,12 +5,12 @@ set logscale xy
 set xlabel "sites in the batch"
 set ylabel "µs"
 set xtics (1, 2, 4, 8, 16, 32, 64, 128, 256)
-set ytics (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000)
+eval "set ytics (".round_figures.")"
 set yrange [least / 1.3:greatest * 1.3]
 set xrange [0.9:285]
 set grid ytics lt 1 lc rgb grid lw 0.7
 if (!narrow && panels > 1) {
-	set xtics font ",11"
+	set xtics font ",12"
 }
 do for [p = 0:panels - 1] {
 	set title panels > 1 ? word(names, p + 1) : ""

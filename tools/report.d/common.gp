@@ -27,6 +27,9 @@ set linetype 8 lc rgb "#7f7f7f"
 if (emulated) {
 	set label 99 "EMULATED" at graph 0.5, graph 0.5 center rotate by 20 font ",34" tc rgb "#e8c0c0" back
 }
+# For an axis that is logarithmic and not long: more than the powers of ten, where there is room.
+round_figures = greatest / least > 300 ? "0.01, 0.1, 1, 10, 100, 1000, 10000, 100000" : \
+	"0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000"
 # Where a category has several series, they stand one below the other.
 shift(s) = nr_series < 2 ? 0 : (s - (nr_series - 1) / 2.0) * 0.5 / (nr_series - 1)
 set multiplot layout lines, columns

@@ -23,6 +23,8 @@ CREATE TEMP TABLE curve (panel INTEGER, series INTEGER, x REAL, value REAL);
 -- Rows of which the figure shows how their samples are distributed.
 CREATE TEMP TABLE distribution (panel INTEGER, series INTEGER, run TEXT, row INTEGER, what TEXT, unit TEXT);
 CREATE TEMP TABLE extra (html TEXT);
+-- What n counts, and what the interval is, where they are not samples and their median.
+CREATE TEMP TABLE saying (n TEXT, interval TEXT);
 
 -- One panel a run, unless the figure says otherwise.
 CREATE TEMP VIEW runs AS SELECT nr, run, (SELECT value FROM machine AS m WHERE m.run = scope.run AND

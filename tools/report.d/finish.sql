@@ -12,7 +12,8 @@ INSERT INTO figure SELECT panel, series, CASE share WHEN 0 THEN 1.0 / n ELSE sha
 	CASE word WHEN 'median' THEN p50 WHEN 'p90' THEN p90 WHEN 'p99' THEN p99 WHEN 'p99.9' THEN p999 ELSE max END / 1e3,
 	CASE share WHEN 0.5 THEN low / 1e3 END, CASE share WHEN 0.5 THEN high / 1e3 END,
 	CASE share WHEN 0.5 THEN drifted ELSE 0 END, NULL, ''
-	FROM distribution JOIN measured USING (run, row), q WHERE share = 0 OR share * n >= 10;
+	FROM distribution JOIN measured USING (run, row), q
+	WHERE share IN (0, 0.5) OR share * n >= 10;
 INSERT INTO curve SELECT panel, series, 1 - (rank - 1.0) / n, value / 1e3 FROM (
 	SELECT panel, series, n, kept, value, row_number() OVER (PARTITION BY run, row ORDER BY value) AS rank
 	FROM distribution JOIN measured USING (run, row) JOIN samples USING (run, row))

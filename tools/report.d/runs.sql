@@ -34,8 +34,8 @@ CREATE TEMP VIEW about AS SELECT run.run, run.emulated, facts.*, count.* FROM ru
 
 -- The suites that have a figure of their own.
 CREATE TEMP TABLE drawn (suite TEXT);
-INSERT INTO drawn VALUES ('primitives'), ('lock'), ('poke'), ('victim'), ('propagation'), ('sync'),
-	('switch');
+INSERT INTO drawn VALUES ('primitives'), ('lock'), ('poke'), ('victim'), ('propagation'), ('protocols'),
+	('hazard'), ('sync'), ('switch');
 
 -- What can be said in one figure. XCHG has no prefix that could go.
 CREATE TEMP TABLE answer (run TEXT, ord REAL, big TEXT, small TEXT);

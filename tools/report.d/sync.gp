@@ -2,7 +2,7 @@
 height = narrow ? 19 : 22
 load common
 set logscale y
-set ytics (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
+eval "set ytics (".round_figures.")"
 set yrange [least / 1.5:greatest * 1.5]
 set xlabel "CPUs"
 set ylabel "µs"

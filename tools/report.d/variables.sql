@@ -11,5 +11,7 @@ SELECT printf('names = "%s"; panels = %d; tics = ''%s'';',
 		FROM (SELECT DISTINCT label, x FROM figure WHERE label <> '')));
 SELECT printf('nr_series = %d; rows = %d; unit = "%s"; fewest = %.6g; most = %d;',
 	(SELECT max(nr) + 1 FROM series), max(x) + 1, max(unit), min(x), max(x)) FROM figure;
-SELECT printf('least = %.6g; greatest = %.6g', min(coalesce(low, value)),
-	max(max(coalesce(high, value), coalesce(tail, 0)))) FROM figure;
+-- For axes that are logarithmic, where nothing has no place.
+SELECT printf('least = %.6g; greatest = %.6g',
+	coalesce(min(CASE WHEN low > 0 THEN low WHEN value > 0 THEN value END), 1),
+	max(1e-6, max(max(coalesce(high, value), coalesce(tail, 0))))) FROM figure;

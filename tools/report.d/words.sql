@@ -17,11 +17,13 @@ SELECT '<ul class="legend">' || group_concat(printf('<li><i class="swatch %s"></
 	HAVING count(*) > 0;
 SELECT html FROM extra;
 
-SELECT printf('<p class="facts"><b>%s</b> · %d point%s of n = %s samples · ', units, points,
+SELECT printf('<p class="facts"><b>%s</b> · %d point%s of n = %s %s · ', units, points,
 	CASE points WHEN 1 THEN '' ELSE 's' END,
 	CASE least_n WHEN most_n THEN printf('%,d', most_n)
-		ELSE printf('%,d to %,d', least_n, most_n) END)
-	|| CASE intervals WHEN 0 THEN 'no interval: fewer than six samples were kept'
+		ELSE printf('%,d to %,d', least_n, most_n) END,
+	coalesce((SELECT n FROM saying), 'samples'))
+	|| CASE WHEN EXISTS (SELECT 1 FROM saying) THEN (SELECT interval FROM saying)
+		WHEN intervals = 0 THEN 'no interval: fewer than six samples were kept'
 		ELSE printf('%s: 95%% interval of the median, from the first %s samples of each',
 		CASE distribution WHEN 1 THEN 'in the table' ELSE 'whiskers' END,
 		CASE least_kept WHEN most_kept THEN printf('%,d', most_kept)

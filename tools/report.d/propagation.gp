@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-height = narrow ? 20 : 22
+height = narrow ? 19 : 22
 load common
 set logscale xy
-set xlabel unit
-set ylabel "share of samples that took longer"
-set ytics ("1 in 2" 0.5, "1 in 10" 0.1, "1 in 100" 0.01, "1 in 1000" 0.001)
+set xlabel "µs from the store to the first execution"
+set ylabel "share of samples above"
+set ytics ("1/2" 0.5, "1/10" 0.1, "1/100" 0.01, "1/1000" 0.001, "1e-4" 1e-4, "1e-5" 1e-5)
+set xrange [least / 1.2:greatest * 1.2]
+set yrange [fewest / 1.5:1.1]
 set grid ytics xtics lt 1 lc rgb grid lw 0.7
 do for [p = 0:panels - 1] {
 	set title panels > 1 ? word(names, p + 1) : ""
