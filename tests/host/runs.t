@@ -15,7 +15,7 @@ smpoke=$B/host/smpoke
 out=$B/host-test
 rm -rf "$out"
 mkdir -p "$out"
-all=check,emulate,forms,places,queue,lock,alternatives,switch,sync,poke,victim,clients,module,interfere,propagation,protocols,hazard
+all=check,emulate,forms,places,queue,lock,alternatives,switch,sync,poke,strategy,victim,clients,module,interfere,propagation,protocols,hazard
 lacks="needs irq_off|needs ring0"
 grep -qw serialize /proc/cpuinfo || lacks="$lacks|needs serialize"
 alone="needs smp|$lacks"
