@@ -96,6 +96,7 @@ extern const struct suite suite_protocols;
 extern const struct suite suite_queue;
 extern const struct suite suite_soak;
 extern const struct suite suite_split;
+extern const struct suite suite_strategy;
 extern const struct suite suite_switch;
 extern const struct suite suite_sync;
 extern const struct suite suite_victim;

@@ -13,6 +13,7 @@ const struct suite *const suites[] = {
 	&suite_switch,
 	&suite_sync,
 	&suite_poke,
+	&suite_strategy,
 	&suite_clients,
 	&suite_module,
 	&suite_hotplug,
@@ -23,6 +24,5 @@ const struct suite *const suites[] = {
 	&suite_soak,
 	&suite_protocols,
 	&suite_hazard,
-	NULL,
 	NULL,
 };
