@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "results.h"
 
+#include "bulk.h"
 #include "format.h"
 #include "machine.h"
 #include "mem.h"
@@ -229,7 +230,7 @@ void results_samples(struct results *results, u32 row, const u64 *values, size_t
 			continue;
 		if (results->chunk_len + csv->len > sizeof(results->chunk))
 			put_chunk(results);
-		memcpy(results->chunk + results->chunk_len, csv->text, csv->len);
+		copy_bytes(results->chunk + results->chunk_len, csv->text, csv->len);
 		results->chunk_len += csv->len;
 	}
 	put_chunk(results);

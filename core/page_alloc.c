@@ -5,6 +5,7 @@
  */
 #include "page_alloc.h"
 
+#include "bulk.h"
 #include "fault.h"
 #include "machine.h"
 #include "mem.h"
@@ -193,7 +194,7 @@ static int make_free(struct page_range *range, size_t first, size_t nr)
 	if (err)
 		return err;
 	if (!fault(OMIT_POISON))
-		memset(begin, PAGE_POISON, nr * PAGE_BYTES);
+		fill_pages(begin, PAGE_POISON, nr * PAGE_BYTES);
 	if (!fault(FREED_STAYS_MAPPED) && set_access(begin, nr * PAGE_BYTES, false))
 		nr_left_mapped += nr;
 	memset(range->state + first, PAGE_FREE, nr);
@@ -338,7 +339,7 @@ static void *take(struct page_range *range, size_t i)
 		range->state[i] = PAGE_SPOILT;
 		return NULL;
 	}
-	memset(page, 0, PAGE_BYTES);
+	fill_pages(page, 0, PAGE_BYTES);
 	range->state[i] = PAGE_USED;
 	return page;
 }

@@ -104,6 +104,32 @@ static void run_request(struct percpu *pc, u32 number)
 }
 
 /*
+ * MWAIT leaves a core to its other thread; it has no deadline, and needs none: who gave the order
+ * has one. A store to the mailbox ends it, also between MONITOR and MWAIT.
+ *
+ * Not noinstr, as alternatives never are: this one has been final since before there was a second
+ * CPU, and nothing else of it can be patched.
+ */
+static __attribute__((noinline)) void wait_for_order(const struct percpu *pc)
+{
+	__asm__ volatile(ALTERNATIVE("pause",
+				     "xorl %%ecx, %%ecx\n\t"
+				     "xorl %%edx, %%edx\n\t"
+				     "monitor\n\t"
+				     "cmpb $0, %0\n\t"
+				     "je 1f\n\t"
+				     "cmpb $0, %1\n\t"
+				     "jne 1f\n\t"
+				     "xorl %%eax, %%eax\n\t"
+				     "mwait\n"
+				     "1:",
+				     X86_FEATURE_MWAIT)
+			 :
+			 : "m"(pc->leave), "m"(pc->stop), "a"(&pc->leave)
+			 : "rcx", "rdx", "memory", "cc");
+}
+
+/*
  * Interrupts are off, so nothing but an NMI that nobody of ours sends can happen here. What was
  * unmapped or patched meanwhile, this CPU was not told of: it drops and serialises all by itself.
  */
@@ -116,7 +142,7 @@ static noinstr void wait_outside(struct percpu *pc)
 	store_release(&pc->out, true);
 	/* A-out, A-leave: what was written meanwhile is there before this CPU goes on. */
 	while (load_acquire(&pc->leave) && !load_acquire(&pc->stop))
-		cpu_relax();
+		wait_for_order(pc);
 	if (!fault(ONLINE_WITHOUT_SYNC)) {
 		write_cr3(read_cr3());
 		iret_to_self();

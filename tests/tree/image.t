@@ -149,7 +149,7 @@ for image in smpoke clang/smpoke; do
 		tests/tree/check-noinstr "$B/$image.so" "${core_path[@]}" \
 		vector_breakpoint trap_breakpoint vector_sync sync_interrupt \
 		'trap_breakpoint>*' 'trap_breakpoint>trap_end_procedure' 'trap_common>trap_handle' \
-		'fixed_interrupt>*' 'nmi_interrupt>*' "${rendezvous[@]}"
+		'fixed_interrupt>*' 'nmi_interrupt>*' 'wait_outside>wait_for_order' "${rendezvous[@]}"
 done
 # There the sync is the kernel's.
 check "host: nothing in .noinstr.text can be patched, and nothing leaves it" \
