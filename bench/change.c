@@ -159,6 +159,15 @@ static int change_in_phases(const struct change *how, const struct imm_sites *si
 
 /* ---- Without phases ---- */
 
+/* One store reaches no further than the aligned word that the site begins in. */
+static bool fits_in_words(const struct imm_sites *sites)
+{
+	for (u32 i = 0; i < sites->nr_sites; i++)
+		if ((u64)sites->sites[i].addr % 8 + IMM_WHOLE_BYTES > 8)
+			return false;
+	return true;
+}
+
 static void store_word(u8 *site, const u8 *bytes)
 {
 	u8 *word = (u8 *)((u64)site & ~7ull);
@@ -181,7 +190,8 @@ static int change_unprotected(const struct change *how, const struct imm_sites *
 {
 	const u8 *bytes = new ? sites->new : sites->old;
 	ptrdiff_t delta;
-	int err = text_alias_open(&delta);
+	int err = how->how == CHANGE_STORE && !fits_in_words(sites) ? -ERR_RANGE
+								    : text_alias_open(&delta);
 
 	if (err)
 		return err;

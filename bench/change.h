@@ -15,7 +15,8 @@ enum change_how {
 	CHANGE_SINGLE, /* core's engine, a batch for each */
 	CHANGE_PHASES, /* INT3s, tails, first bytes, and what is said in between */
 	CHANGE_STOP, /* stop_machine(), and all sites in one text_poke() */
-	CHANGE_STORE, /* one store of the aligned 8 bytes that hold the site, each */
+	CHANGE_STORE, /* one store of the aligned 8 bytes that hold the site, each; -ERR_RANGE if
+			 not */
 	CHANGE_COPY, /* byte after byte, each */
 };
 

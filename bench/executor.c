@@ -33,7 +33,7 @@ static void run_site(struct executor *me, const struct imm_sites *sites, u32 i)
 	if (outcome == IMM_RAN_TORN)
 		note_torn(me, i, ran);
 	else if (outcome != IMM_RAN_EACH)
-		me->form[outcome == IMM_RAN_NEW].executed++;
+		me->ran[outcome == IMM_RAN_NEW]++;
 }
 
 static void run_range(void *arg)
@@ -57,9 +57,9 @@ static void note_fault(struct executor *me, const struct machine_fault *fault)
 
 static enum pass_form form_of_round(const struct executor *me)
 {
-	if (me->form[0].executed && me->form[1].executed)
+	if (me->ran[0] && me->ran[1])
 		return PASS_MIXED;
-	return me->form[1].executed ? PASS_NEW : PASS_OLD;
+	return me->ran[1] ? PASS_NEW : PASS_OLD;
 }
 
 static void run_round(struct executor *me)
@@ -69,12 +69,12 @@ static void run_round(struct executor *me)
 	/* A-epoch: pairs with R-epoch. Without it a round could count as begun after a change. */
 	u64 epoch = load_acquire(&all->epoch);
 
-	me->form[0].executed = me->form[1].executed = 0;
+	me->ran[0] = me->ran[1] = 0;
 	if (machine_probe(run_range, me, &fault))
 		note_fault(me, &fault);
 	/* A-busy: pairs with R-busy: this look is after the round. */
 	if (load_acquire(&all->epoch) == epoch && !(epoch & EPOCH_BUSY))
-		me->nr_late += me->form[!(epoch & EPOCH_NEW)].executed;
+		me->nr_late += me->ran[!(epoch & EPOCH_NEW)];
 	if (all->clocks)
 		pass_clock_passed(&all->clocks[me->cpu], form_of_round(me), false, rdtsc_ordered());
 	/* R-ran: what the round has found is there before it counts. Pairs with A-ran. */

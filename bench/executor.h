@@ -31,7 +31,7 @@ struct executor {
 	u64 nr_faults;
 	struct machine_fault fault; /* the first */
 	struct exec_count site[EXECUTOR_MAX_SITES];
-	struct exec_count form[2]; /* of the round under way: .executed in old form, in new form */
+	u64 ran[2]; /* in the round under way: in old form, in new form */
 	struct executors *all;
 	u32 cpu;
 } __attribute__((aligned(FALSE_SHARING_BYTES)));
