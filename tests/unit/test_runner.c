@@ -395,6 +395,48 @@ static void seeds_differ_between_benches_and_repeat_between_runs(void **state)
 	assert_true(first != script.seed);
 }
 
+static void what_hung_in_the_run_before_is_a_row_and_what_came_before_is_none(void **state)
+{
+	struct stages before = { .first = 1, .first_hung = true };
+	struct csv_fields row;
+
+	(void)state;
+	stages = &before;
+	suite.nr_benches = 3;
+	benches[0].name = "first";
+	benches[1].name = "second";
+	run();
+	assert_int_equal(count_rows("results.csv"), 4);
+	assert_true(read_row(&row, "results.csv", 1));
+	assert_string_equal(row.field[COL_BENCH], "second");
+	assert_string_equal(row.field[COL_STATUS], "hang");
+	assert_string_equal(row.field[COL_REASON],
+			    "it was under way when the run before this one stopped");
+	expect_empty(&row, COL_N, COL_VIOLATIONS);
+	assert_true(read_row(&row, "results.csv", 3));
+	assert_string_equal(row.field[COL_BENCH], "good");
+	assert_int_equal(script.nr_setups, 1);
+	assert_int_equal(totals.nr_fail, 2);
+}
+
+static void what_is_about_to_run_is_known_and_has_its_deadline(void **state)
+{
+	struct stages kept = { .kept = true, .run = "RUN0007" };
+
+	(void)state;
+	fake.keeps_state = true;
+	stages = &kept;
+	suite.nr_benches = 2;
+	run();
+	assert_int_equal(fake.nr_states, 2);
+	assert_non_null(strstr(fake.states[0], " RUN0007 "));
+	assert_non_null(strstr(fake.states[0], " 0 bench\n"));
+	assert_non_null(strstr(fake.states[1], " 1 bench\n"));
+	assert_int_equal(fake.deadman_ns, 120 * NSEC_PER_SEC);
+	fake.deadman(fake.deadman_ctx);
+	assert_non_null(strstr(fake_file("log.txt"), "] no end: the machine is started again\n"));
+}
+
 static void a_dead_cpu_is_said_and_the_next_bench_does_without_it(void **state)
 {
 	struct csv_fields row;
@@ -467,6 +509,8 @@ int main(void)
 		TEST(a_share_of_the_budget_is_kept),
 		TEST(a_wrong_row_in_the_table_of_benches_is_said_and_not_run),
 		TEST(seeds_differ_between_benches_and_repeat_between_runs),
+		TEST(what_hung_in_the_run_before_is_a_row_and_what_came_before_is_none),
+		TEST(what_is_about_to_run_is_known_and_has_its_deadline),
 		TEST(a_dead_cpu_is_said_and_the_next_bench_does_without_it),
 		TEST(a_trap_in_any_step_fails_its_bench_and_no_other),
 	};
