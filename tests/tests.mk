@@ -165,6 +165,7 @@ KILLS ?= 20
 .PHONY: matrix
 matrix:
 	@$(MAKE) --no-print-directory $B/.deps-build $B/.deps-run $B/.deps-test $B/.zydis
-	@$(MAKE) --no-print-directory image $(IMAGE_FAULTS:%=$B/fault/efi/%.efi)
+	@$(MAKE) --no-print-directory image $B/clang/smpoke.efi \
+		$(IMAGE_FAULTS:%=$B/fault/efi/%.efi)
 	@BUILD=$B MATRIX=1 KILLS=$(KILLS) CASES='$(CASES)' TEST_LIMIT_S=7200 tests/run tests/boot/matrix.t \
-		tests/boot/resume.t tests/boot/kills.t
+		tests/boot/resume.t tests/boot/kills.t tests/boot/clang.t

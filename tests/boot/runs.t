@@ -63,12 +63,6 @@ judge_run "--smp-alt-two-way: the results" "${run:-nothing}" tcg 3 check,hotplug
 equal "--smp-alt-two-way: its tables stay, its LOCKs are back" \
 	"$(fact own_lock_table_freed_bytes) $(fact own_locks_now)" "0 smp"
 
-make_stick cpus1 '--quick --suite check --cpus 1\n'
-boot cpus1 --smp 2
-run=$(take cpus1)
-judge_run "--cpus 1 of 2: the results" "${run:-nothing}" tcg 1 check '' 'needs smp'
-equal "--cpus 1 of 2: both are known" "$(fact nr_cpus_present)" 2
-patched_itself "--cpus 1 of 2" "$run" up
 # Each with a way to start CPUs that this firmware, which does the first, would not need.
 for pair in mov-cr2,each cpuid,timer; do
 	how=${pair%,*} rung=${pair#*,}
