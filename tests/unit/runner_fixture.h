@@ -219,4 +219,11 @@ static u32 count_rows(const char *file)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+static __attribute__((unused)) void expect_empty(const struct csv_fields *row, enum column first,
+						 enum column last)
+{
+	for (u32 i = first; i <= last; i++)
+		assert_string_equal(row->field[i], "");
+}
+
 #endif
