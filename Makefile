@@ -4,6 +4,7 @@
 #
 #   make run     boot it under QEMU/OVMF; results land in results/<run>/   SMP=2 ARGS="--quick" OVMF=
 #   make test    build and pass all tests
+#   make matrix  boot it on many machines: half an hour   CASES="names of tests/boot/matrix.txt"
 #   make soak    the long test, on both machines: some minutes   SOAK_HOST= SOAK_QEMU= sites   SEED=
 #   make fuzz    arbitrary input, by libFuzzer   FUZZ_SECONDS=60 for each target, FUZZ="fuzz_queue"
 #   make report  build/report.html, one page with the figures of RUNS="results/..."
@@ -47,15 +48,15 @@ CORE = alternative alternative_boot alternative_site alternative_table cpu_featu
 BENCH = answers assemble bench cell change client contended csv draft emulation executor \
 	facts fault_text flood format imm_sites line_holder lock_insn main module_del \
 	module_loading options options_file options_text pass_clock patched primitive refused \
-	region region_locks region_sequences region_sites results runner screen stats stress \
-	suite_alternatives suite_check suite_clients suite_emulate suite_forms suite_hazard \
-	suite_hotplug suite_int3 suite_interfere suite_lock suite_module suite_places suite_poke \
-	suite_primitives suite_propagation suite_protocols suite_queue suite_queue_context \
-	suite_soak suite_strategy suite_switch suite_sync suite_victim suites summary switch_time \
-	target text together toggle trapped_sites two_patchers victim
-EFI_C = acpi alloc apic arena args clock console cpu_state cpus facts fatal files firmware \
-	identify idt image interrupt main memory mp mp_ladder nmi paging results smbios strings \
-	sync text time trap_handlers volume
+	region region_locks region_sequences region_sites results runner screen stages stats \
+	stress suite_alternatives suite_check suite_clients suite_emulate suite_forms \
+	suite_hazard suite_hotplug suite_int3 suite_interfere suite_lock suite_module \
+	suite_places suite_poke suite_primitives suite_propagation suite_protocols suite_queue \
+	suite_queue_context suite_soak suite_strategy suite_switch suite_sync suite_victim suites \
+	summary switch_time target text together toggle trapped_sites two_patchers victim
+EFI_C = acpi alloc apic arena args clock console cpu_look cpu_state cpus deadman facts \
+	fatal files firmware identify idt image interrupt main memory mp mp_ladder nmi paging \
+	results smbios state strings sync text time topology trap_handlers volume
 EFI_S = ap_entry catch selftest switch vectors
 HOST = alias clock cpus facts files image interrupt machine main near own_text pages \
 	results sync text traps

@@ -13,6 +13,7 @@
 #include "runner.h"
 #include "screen.h"
 #include "smpoke.h"
+#include "stages.h"
 #include "stop_machine.h"
 #include "summary.h"
 #include "text_patching.h"
@@ -26,6 +27,7 @@ struct run {
 	struct runner runner;
 	struct runner_totals totals; /* of all suites */
 	struct facts facts;
+	struct stages stages;
 	const char *suite_names[OPTIONS_MAX_SUITES + 1];
 	const char *up_reason; /* NULL = all CPUs came that were asked for */
 };
@@ -139,7 +141,9 @@ static int start_cpus(struct run *run)
 
 	if (error)
 		return error;
+	machine_start_watch(stages_rung, &run->stages, run->stages.rungs_hung);
 	error = machine_start_cpus(run->options.nr_cpus, &run->up_reason);
+	stages_cpus_started(&run->stages);
 	if (!error)
 		return SMPOKE_EXIT_OK;
 	screen_say(&run->results, "smpoke: --cpus %u: %s; this machine has %u\n",
@@ -159,6 +163,9 @@ static void print_banner(struct run *run)
 		screen_say(log, "%s\n", run->facts.system);
 	if (run->up_reason)
 		screen_say(log, "why not more CPUs: %s\n", run->up_reason);
+	if (run->stages.goes_on)
+		screen_say(log, "goes on from %s, which did not come to its end\n",
+			   run->stages.before);
 	screen_say(log, "plan %s, seed %lu\nresults in %s\n\n", plan_name(run->options.plan),
 		   run->options.seed, run->results.folder);
 }
@@ -200,9 +207,12 @@ static int measure(struct run *run)
 		screen_say(&run->results, "smpoke: no memory for samples\n");
 		exit = SMPOKE_EXIT_MACHINE;
 	} else {
+		run->runner.stages = &run->stages;
 		facts_write(&run->results, &run->options, run->suite_names, run->up_reason,
 			    &run->facts);
 		patched_facts(&run->results);
+		results_fact(&run->results, "goes_on_from",
+			     run->stages.goes_on ? run->stages.before : "none");
 		print_banner(run);
 		patched_log(&run->results);
 		results_flush(&run->results);
@@ -239,8 +249,10 @@ static void print_end(struct run *run)
 static int finish(struct run *run, int exit)
 {
 	char line[64];
-	int error = results_close(&run->results);
+	int error;
 
+	machine_deadman(0, NULL, NULL);
+	error = results_close(&run->results);
 	if (error) {
 		screen_say(&run->results, "smpoke: results are not complete: %s\n",
 			   error_name(error));
@@ -252,8 +264,21 @@ static int finish(struct run *run, int exit)
 		exit = exit ? exit : SMPOKE_EXIT_FAIL;
 		format(line, sizeof(line), "end status=%d\n", exit);
 	}
+	stages_end(&run->stages, run->options.then);
 	machine_print(line);
 	return exit;
+}
+
+/* A machine that starts from this stick would else run it for ever. */
+static void say_over(const struct run *run)
+{
+	char line[ERROR_BYTES];
+
+	format(line, sizeof(line),
+	       "smpoke: %s is complete, and --then reboot came here again: nothing is left to do; "
+	       "other options, or STATE.TXT taken away, run it again\n",
+	       run->stages.before);
+	machine_print(line);
 }
 
 static int run_all(struct run *run)
@@ -272,6 +297,7 @@ static int run_all(struct run *run)
 		machine_print("\n");
 		return SMPOKE_EXIT_MEDIUM;
 	}
+	stages_begin(&run->stages, &run->results);
 	exit = start_cpus(run);
 	if (!exit) {
 		exit = measure(run);
@@ -322,5 +348,11 @@ int smpoke_main(const struct smpoke_args *args, enum machine_then *ret_then)
 	if (exit)
 		return exit;
 	choose_seed(&run->options);
+	stages_read(&run->stages, &run->options, run->suite_names);
+	if (run->stages.is_over) {
+		say_over(run);
+		*ret_then = MACHINE_THEN_POWEROFF;
+		return SMPOKE_EXIT_OK;
+	}
 	return run_all(run);
 }

@@ -16,9 +16,9 @@
 #define SAMPLE_ROW_BYTES 44 /* of samples.csv, as they come */
 
 static const struct runner_plan plans[] = {
-	[PLAN_QUICK] = { 150 * NSEC_PER_MSEC, 256, 1ul << 20 },
-	[PLAN_DEFAULT] = { 500 * NSEC_PER_MSEC, 1024, 4ul << 20 },
-	[PLAN_FULL] = { 3 * NSEC_PER_SEC, 4096, 16ul << 20 },
+	[PLAN_QUICK] = { 150 * NSEC_PER_MSEC, 120 * NSEC_PER_SEC, 256, 1ul << 20 },
+	[PLAN_DEFAULT] = { 500 * NSEC_PER_MSEC, 180 * NSEC_PER_SEC, 1024, 4ul << 20 },
+	[PLAN_FULL] = { 3 * NSEC_PER_SEC, 600 * NSEC_PER_SEC, 4096, 16ul << 20 },
 };
 
 _Static_assert(SAMPLES_MAX >= 4096, "samples_per_row of every plan must be there to be written");
@@ -173,6 +173,12 @@ static enum row_status status_of(struct bench_run *run, int error, const char *w
 	return error == -ERR_TIMEOUT ? ROW_HANG : ROW_FAIL;
 }
 
+/* What the run before left out: it is a row, too. */
+static void hung_before(struct bench_run *run)
+{
+	bench_fail(run, 0, "it was under way when the run before this one stopped");
+}
+
 static enum row_status prepare(struct bench_run *run)
 {
 	const char *what = "set-up";
@@ -215,7 +221,24 @@ static bool want_sample(const struct runner *runner, const struct bench *bench, 
 	       (nr < SAMPLES_MIN || spent < budget);
 }
 
-/* Nothing is printed, written or allocated between the first sample and the last. */
+/* Says why the machine starts again; what hung is on the medium already. */
+static void deadman_note(void *arg)
+{
+	struct runner *runner = arg;
+
+	screen_note(runner->results, "no end: the machine is started again");
+	results_flush(runner->results);
+}
+
+static void alive(struct runner *runner)
+{
+	machine_deadman(runner_plan(runner->options->plan)->deadman_ns, deadman_note, runner);
+}
+
+/*
+ * Nothing is printed, written or allocated between the first sample and the last. A bench that asks
+ * for its samples may take hours for them, and says that it is alive; it is not measuring time.
+ */
 static int take_samples(struct runner *runner, struct bench_run *run, size_t *ret_nr)
 {
 	u64 values[BENCH_MAX_SERIES] = { 0 };
@@ -231,6 +254,8 @@ static int take_samples(struct runner *runner, struct bench_run *run, size_t *re
 			runner->samples[i * SAMPLES_MAX + nr] = values[i];
 		nr++;
 		spent = rdtsc() - begin;
+		if (run->bench->nr_samples)
+			alive(runner);
 	}
 	*ret_nr = nr;
 	return 0;
@@ -401,13 +426,21 @@ static void run_bench(struct runner *runner, const struct suite *suite, const st
 		.seed = bench_seed(runner->options->seed, suite, bench, sites),
 		.log = log,
 	};
-	struct outcome outcome;
+	struct outcome outcome = { .status = ROW_HANG };
+	enum stage stage;
 	u32 nr_dead;
 
+	stage = stages_bench(runner->stages);
+	if (stage == STAGE_PASS)
+		return;
 	/* On the medium before it runs: after a hang the log names the culprit. */
 	screen_note(log, "begin %s/%s sites=%u", suite->name, bench->name, sites);
 	results_flush_log(log);
-	outcome = measure(runner, &run);
+	alive(runner);
+	if (stage == STAGE_RUN)
+		outcome = measure(runner, &run);
+	else
+		hung_before(&run);
 	screen_note(log, "end %s/%s sites=%u samples=%lu %s", suite->name, bench->name, run.sites,
 		    (u64)outcome.nr_samples, run.reason[0] ? run.reason : "ok");
 	if (outcome.status == ROW_FAIL || outcome.status == ROW_HANG)

@@ -8,10 +8,12 @@
 
 #include "bench.h"
 #include "results.h"
+#include "stages.h"
 
 /* What a plan allows; the same for every bench. */
 struct runner_plan {
 	u64 budget_ns; /* of one bench; ten times that is the hard limit */
+	u64 deadman_ns; /* nothing of a bench takes longer, on the slowest machine */
 	u32 samples_per_row;
 	size_t samples_bytes; /* of samples.csv */
 };
@@ -21,6 +23,7 @@ const struct runner_plan *runner_plan(enum plan plan);
 struct runner {
 	const struct options *options;
 	struct results *results;
+	struct stages *stages; /* NULL = nobody remembers what has run */
 	struct result_row *rows; /* every row so far, for the summary */
 	u32 nr_rows, max_rows;
 	u64 *samples; /* one column after the other */

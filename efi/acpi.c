@@ -13,6 +13,13 @@
 #define FADT_FLAGS 112
 #define FADT_FLAG_TIMER_32 (1u << 8)
 #define FADT_MIN_BYTES 116
+/* 5.2.12: the list of interrupt controllers. */
+#define MADT_ENTRIES 44
+#define MADT_LOCAL_APIC 0
+#define MADT_LOCAL_APIC_FLAGS 4
+#define MADT_LOCAL_X2APIC 9
+#define MADT_LOCAL_X2APIC_FLAGS 8
+#define MADT_ENABLED 1
 
 static u64 field(const u8 *table, u32 offset, u32 bytes)
 {
@@ -52,4 +59,26 @@ bool acpi_find_pm_timer(struct acpi_pm_timer *ret)
 	ret->port = (u16)field(fadt, FADT_PM_TIMER, 4);
 	ret->mask = field(fadt, FADT_FLAGS, 4) & FADT_FLAG_TIMER_32 ? 0xFFFFFFFF : 0x00FFFFFF;
 	return ret->port != 0;
+}
+
+static bool is_cpu(const u8 *entry)
+{
+	if (entry[0] == MADT_LOCAL_APIC)
+		return field(entry, MADT_LOCAL_APIC_FLAGS, 4) & MADT_ENABLED;
+	return entry[0] == MADT_LOCAL_X2APIC &&
+	       field(entry, MADT_LOCAL_X2APIC_FLAGS, 4) & MADT_ENABLED;
+}
+
+u32 acpi_nr_cpus(void)
+{
+	const u8 *madt = find_table("APIC");
+	u64 bytes = madt ? field(madt, TABLE_LENGTH, 4) : 0, at = MADT_ENTRIES;
+	u32 nr = 0;
+
+	/* An entry says its length; one of less than its own head would never end. */
+	while (at + 2 <= bytes && madt[at + 1] >= 2 && at + madt[at + 1] <= bytes) {
+		nr += is_cpu(madt + at);
+		at += madt[at + 1];
+	}
+	return nr;
 }

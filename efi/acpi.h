@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The one thing we want from ACPI. */
+/* The two things we want from ACPI. */
 #ifndef EFI_ACPI_H
 #define EFI_ACPI_H
 
@@ -14,5 +14,9 @@ struct acpi_pm_timer {
 
 /* acpi_find_pm_timer() - false when there is none, or none that is reached by port */
 bool acpi_find_pm_timer(struct acpi_pm_timer *ret);
+
+/* acpi_nr_cpus() - those that are listed as enabled, whether firmware starts them or not; 0 = no
+ * list */
+u32 acpi_nr_cpus(void);
 
 #endif

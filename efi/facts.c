@@ -5,7 +5,9 @@
 #include "machine.h"
 #include "machine_text.h"
 
+#include "acpi.h"
 #include "clock.h"
+#include "cpu_look.h"
 #include "facts.h"
 #include "firmware.h"
 #include "mp.h"
@@ -18,11 +20,20 @@
 #include "x86.h"
 
 #define MSR_EFER 0xC0000080
-#define MSR_MICROCODE 0x8B
+#define MSR_SMI_COUNT 0x34 /* Intel, since 2008 */
 #define MSR_TSC_ADJUST 0x3B
 #define MSR_SPEC_CTRL 0x48
 #define MSR_AMD_DE_CFG 0xC0011029
 #define VALUE_BYTES 128
+#define CR4_PGE (1ull << 7)
+/* UEFI 2.10, 37.4 */
+#define MEMORY_ATTRIBUTE_GUID                                                                      \
+	{                                                                                          \
+		0xf4560cf6, 0x40ec, 0x4b4a,                                                        \
+		{                                                                                  \
+			0xa1, 0x92, 0xbf, 0x1d, 0x57, 0xd0, 0xb1, 0x89                             \
+		}                                                                                  \
+	}
 
 /* One walk over the facts: who wants them, and the value being put together. */
 struct facts {
@@ -61,43 +72,20 @@ static void fact_hex(struct facts *f, const char *key, u64 value)
 	end(f, key);
 }
 
-struct msr_read {
-	u32 msr;
-	u64 value;
-};
-
-static void do_rdmsr(void *arg)
-{
-	struct msr_read *r = arg;
-
-	r->value = rdmsr(r->msr);
-}
-
 /* A register that this CPU does not have is a #GP, not a reason to stop. */
 static void fact_msr(struct facts *f, const char *key, u32 msr)
 {
-	struct msr_read r = { .msr = msr };
+	u64 value;
 
-	if (machine_probe(do_rdmsr, &r, NULL))
+	if (msr_read(msr, &value))
+		fact_hex(f, key, value);
+	else
 		fact_text(f, key, "none");
-	else
-		fact_hex(f, key, r.value);
-}
-
-/* Intel keeps the revision in the upper half, AMD in the lower. */
-static void microcode_fact(struct facts *f)
-{
-	struct msr_read r = { .msr = MSR_MICROCODE };
-
-	if (machine_probe(do_rdmsr, &r, NULL))
-		fact_text(f, "cpu_microcode", "none");
-	else
-		fact_hex(f, "cpu_microcode", r.value >> 32 ? r.value >> 32 : r.value);
 }
 
 static void firmware_facts(struct facts *f)
 {
-	static const EFI_GUID global = EFI_GLOBAL_VARIABLE;
+	static const EFI_GUID global = EFI_GLOBAL_VARIABLE, attributes = MEMORY_ATTRIBUTE_GUID;
 	u8 secure_boot = 0;
 	UINTN bytes = sizeof(secure_boot);
 	EFI_STATUS status;
@@ -117,6 +105,8 @@ static void firmware_facts(struct facts *f)
 					  &bytes, &secure_boot);
 	firmware_leave();
 	fact_text(f, "secure_boot", EFI_ERROR(status) ? "none" : secure_boot ? "on" : "off");
+	fact_text(f, "memory_attribute_protocol",
+		  firmware_locate(&attributes) ? "present" : "absent");
 	for (i = 0; i < NR_SMBIOS_NAMES; i++) {
 		smbios_add(begin(f), (enum smbios_name)i);
 		end(f, smbios_key((enum smbios_name)i));
@@ -172,12 +162,14 @@ static void cpu_facts(struct facts *f)
 	end(f, "cpu_vendor");
 	brand_fact(f);
 	family_facts(f);
-	microcode_fact(f);
+	fact_hex(f, "cpu_signature", boot_percpu.topology.signature);
+	fact_hex(f, "cpu_microcode", boot_percpu.microcode);
 	fact_msr(f, "tsc_adjust_msr", MSR_TSC_ADJUST);
 	fact_msr(f, "spec_ctrl_msr", MSR_SPEC_CTRL);
 	/* Bit 1 makes LFENCE serialising, which rdtsc_ordered() relies on. */
 	if (r.ebx == 0x68747541)
 		fact_msr(f, "amd_de_cfg_msr", MSR_AMD_DE_CFG);
+	fact_msr(f, "smi_count_msr", MSR_SMI_COUNT);
 	fact_text(f, "hypervisor", hypervisor_signature()[0] ? hypervisor_signature() : "none");
 	fact_text(f, "env", machine_env());
 	fact_text(f, "sync_instruction", sync_core_name(machine_sync_core()));
@@ -214,6 +206,7 @@ static void mode_facts(struct facts *f)
 
 	fact_text(f, "apic_mode", boot_percpu.apic ? "xapic" : "x2apic");
 	fact_dec(f, "paging_levels", paging_levels());
+	fact_text(f, "firmware_global_pages", state->cr4 & CR4_PGE ? "yes" : "no");
 	fact_hex(f, "cr0", state->cr0);
 	fact_hex(f, "cr3", state->cr3);
 	fact_hex(f, "cr4", state->cr4);
@@ -231,14 +224,53 @@ static void text_facts(struct facts *f)
 	fact_hex(f, "text_poke_mm_delta", (u64)paging_alias_delta());
 }
 
+/* "apic 3 package 0 core 1 thread 1 P microcode 0x12": one line for each CPU that is ours. */
+static void fact_cpu(struct facts *f, u32 cpu)
+{
+	const struct percpu *pc = percpu_of(cpu);
+	char key[24];
+	struct string *value = begin(f), s;
+
+	string_add(value, "apic ");
+	string_dec(value, pc->apic_id);
+	string_add(value, " package ");
+	string_dec(value, pc->topology.package);
+	string_add(value, " core ");
+	string_dec(value, pc->topology.core);
+	string_add(value, " thread ");
+	string_dec(value, pc->topology.thread);
+	string_char(value, ' ');
+	string_add(value, core_type_name(pc->topology.type));
+	string_add(value, " microcode ");
+	string_hex(value, pc->microcode);
+	string_init(&s, key, sizeof(key));
+	string_add(&s, "cpu");
+	string_dec(&s, cpu);
+	end(f, key);
+}
+
+/* Firmware that updated some of them and not the others makes figures differ from CPU to CPU. */
+static bool microcode_differs(void)
+{
+	u32 cpu;
+
+	for (cpu = 1; cpu < machine_nr_cpus(); cpu++)
+		if (percpu_of(cpu)->microcode != boot_percpu.microcode)
+			return true;
+	return false;
+}
+
 static void smp_facts(struct facts *f)
 {
-	char number[24], key[32];
+	char key[32];
 	struct string s;
 	u32 cpu, how;
 
 	fact_dec(f, "nr_cpus_present", machine_nr_cpus_present());
 	fact_dec(f, "nr_cpus_started", machine_nr_cpus());
+	fact_dec(f, "nr_cpus_acpi", acpi_nr_cpus());
+	fact_dec(f, "nr_cpus_disabled", mp_nr_disabled());
+	fact_dec(f, "nr_cpus_unhealthy", mp_nr_unhealthy());
 	fact_text(f, "mp_rung", mp_rung());
 	for (how = START_ALL; how < START_UP; how++) {
 		if (!mp_ladder_result((enum machine_start)how))
@@ -249,11 +281,9 @@ static void smp_facts(struct facts *f)
 		fact_text(f, key, mp_ladder_result((enum machine_start)how));
 	}
 	fact_text(f, "mp_reason", mp_reason() ? mp_reason() : "none");
-	for (cpu = 0; cpu < machine_nr_cpus(); cpu++) {
-		string_init(&s, number, sizeof(number));
-		string_dec(&s, cpu);
-		fact_dec_of(f, "apic_id_cpu", number, percpu_of(cpu)->apic_id);
-	}
+	for (cpu = 0; cpu < machine_nr_cpus(); cpu++)
+		fact_cpu(f, cpu);
+	fact_text(f, "microcode_differs", microcode_differs() ? "yes" : "no");
 }
 
 void machine_for_each_fact(void (*emit)(void *ctx, const char *key, const char *value), void *ctx)

@@ -7,7 +7,9 @@
 #include "apic.h"
 #include "args.h"
 #include "clock.h"
+#include "cpu_look.h"
 #include "cpu_state.h"
+#include "deadman.h"
 #include "facts.h"
 #include "fatal.h"
 #include "firmware.h"
@@ -57,11 +59,13 @@ static const char *take_machine(void)
 	cpu_state_save(&boot_percpu);
 	paging_activate();
 	cpu_state_take(&boot_percpu);
+	cpu_look(&boot_percpu);
 	return NULL;
 }
 
 static void give_machine_back(void)
 {
+	deadman_release();
 	args_release();
 	result_files_close();
 	if (paging_active()) {

@@ -8,6 +8,7 @@
 
 #include "apic.h"
 #include "atomic.h"
+#include "cpu_look.h"
 #include "cpus.h"
 #include "fault.h"
 #include "firmware.h"
@@ -25,8 +26,9 @@ void ap_call_on_stack(struct percpu *pc, void (*fn)(struct percpu *), void *stac
 static struct mp_services *services;
 static struct percpu *slots; /* one for each other CPU that could be started */
 static size_t slots_bytes;
-static u32 nr_slots;
+static u32 nr_slots, nr_disabled, nr_unhealthy;
 static enum machine_start wanted;
+static struct mp_cpus watch; /* only what machine_start_watch() says */
 static bool tried;
 static const char *reason;
 
@@ -45,9 +47,16 @@ static void add_slot(UINTN number, const struct mp_processor_info *info)
 {
 	struct percpu *pc;
 
-	if (info->status & MP_STATUS_BSP || !(info->status & MP_STATUS_ENABLED) ||
-	    !(info->status & MP_STATUS_HEALTHY))
+	if (info->status & MP_STATUS_BSP)
 		return;
+	if (!(info->status & MP_STATUS_ENABLED)) {
+		nr_disabled++;
+		return;
+	}
+	if (!(info->status & MP_STATUS_HEALTHY)) {
+		nr_unhealthy++;
+		return;
+	}
 	pc = &slots[nr_slots++];
 	pc->self = pc;
 	pc->apic_id = (u32)info->processor_id;
@@ -105,6 +114,16 @@ const char *mp_rung(void)
 	return machine_start_name(mp_ladder_rung());
 }
 
+u32 mp_nr_disabled(void)
+{
+	return nr_disabled;
+}
+
+u32 mp_nr_unhealthy(void)
+{
+	return nr_unhealthy;
+}
+
 const char *mp_reason(void)
 {
 	return reason;
@@ -148,6 +167,7 @@ static void ap_main(struct percpu *pc)
 {
 	cpu_state_save(pc);
 	cpu_state_take(pc);
+	cpu_look(pc);
 	/* R-arrive: all of @pc is filled. Pairs with A-arrive. The boot CPU may have given up: then
 	 * go back. */
 	if (raw_atomic_try_cmpxchg(&pc->state, AP_ABSENT, AP_ARRIVED))
@@ -206,12 +226,24 @@ static bool prepare_slots(void)
 
 static void take_cpus(u32 nr_wanted)
 {
-	struct mp_cpus cpus = { services, slots, nr_slots, ap_entry };
+	struct mp_cpus cpus = watch;
 
+	cpus.services = services;
+	cpus.slots = slots;
+	cpus.nr_slots = nr_slots;
+	cpus.entry = ap_entry;
 	if (prepare_slots())
 		reason = mp_ladder_climb(&cpus, wanted, nr_wanted);
 	else
 		reason = "no memory for the stacks of the other CPUs, or too many of them";
+}
+
+void machine_start_watch(void (*before)(void *ctx, enum machine_start how), void *ctx,
+			 u32 leave_out)
+{
+	watch.before = before;
+	watch.ctx = ctx;
+	watch.leave_out = leave_out;
 }
 
 int machine_start_select(enum machine_start how)

@@ -20,6 +20,10 @@ bool mp_all_home(void);
 /* How the CPUs were started: a word of machine_start_name() */
 const char *mp_rung(void);
 
+/* CPUs that firmware keeps from us: switched off in its set-up, or failed its own test */
+u32 mp_nr_disabled(void);
+u32 mp_nr_unhealthy(void);
+
 /* Why there are fewer CPUs than the machine has; NULL when all came */
 const char *mp_reason(void);
 

@@ -348,9 +348,16 @@ static bool wait_for_firmware(void)
 /* Return: true when this way is the one, or no other may be tried. */
 static bool try_rung(enum machine_start which, u32 nr_wanted)
 {
-	EFI_STATUS status = start(which);
+	EFI_STATUS status;
 	u32 nr_arrived;
 
+	if (cpus.leave_out >> which & 1) {
+		note(which, "left out, because it did not come back the last time");
+		return false;
+	}
+	if (cpus.before)
+		cpus.before(cpus.ctx, which);
+	status = start(which);
 	if (EFI_ERROR(status)) {
 		note(which, status == EFI_TIMEOUT ? "its call ended before a timer event came"
 						  : explain(status));

@@ -23,6 +23,9 @@ struct mp_cpus {
 	struct percpu *slots; /* one for each other CPU; mp_number and apic_id filled */
 	u32 nr_slots;
 	mp_procedure entry; /* what firmware calls on each */
+	void (*before)(void *ctx, enum machine_start how); /* each way; may be NULL */
+	void *ctx;
+	u32 leave_out; /* bit mask of ways that are not tried */
 };
 
 /**

@@ -10,6 +10,7 @@
 
 #include "cpu_state.h"
 #include "machine.h"
+#include "topology.h"
 #include "types.h"
 #include "x86.h"
 
@@ -54,6 +55,9 @@ struct percpu {
 
 	u64 mp_number; /* firmware's, in its MP services */
 	void *mp_done; /* firmware's event for this CPU alone, while it is not signalled */
+
+	struct topology topology;
+	u64 microcode; /* 0 = the CPU does not say */
 
 	bool lost; /* set once, by whoever waited for this CPU in vain */
 	bool offline; /* seen to wait outside; boot CPU only, under text_mutex */

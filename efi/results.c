@@ -8,6 +8,7 @@
 #include "machine.h"
 #include "mem.h"
 #include "results.h"
+#include "state.h"
 #include "strings.h"
 #include "volume.h"
 
@@ -26,8 +27,14 @@ EFI_FILE *results_folder(void)
 	return folder;
 }
 
+const char *results_parent(const char *out)
+{
+	return out && *out ? out : "results";
+}
+
 void result_files_close(void)
 {
+	state_close();
 	volume_close(folder);
 	folder = NULL;
 }
@@ -225,7 +232,7 @@ static int open_run(EFI_FILE *parent, const char *parent_name, char *ret_folder,
 int machine_results_open(const char *out, u64 min_free_bytes, char *ret_folder, size_t size,
 			 const char **ret_what)
 {
-	const char *parent_name = out && *out ? out : "results";
+	const char *parent_name = results_parent(out);
 	CHAR16 path[MAX_PATH_CHARS];
 	EFI_FILE *root, *parent = NULL;
 	int rc;
@@ -245,6 +252,8 @@ int machine_results_open(const char *out, u64 min_free_bytes, char *ret_folder, 
 	}
 	if (!rc)
 		rc = open_run(parent, parent_name, ret_folder, size, ret_what);
+	if (!rc)
+		state_open(parent);
 	volume_close(parent);
 	volume_close(root);
 	return rc;

@@ -8,6 +8,9 @@
 /* results_folder() - open since machine_results_open(); NULL before */
 EFI_FILE *results_folder(void);
 
+/* results_parent() - the folder of all runs, as the user gave it or by default */
+const char *results_parent(const char *out);
+
 /* result_files_close() - at the end */
 void result_files_close(void);
 

@@ -283,6 +283,14 @@ int machine_start_select(enum machine_start how)
 	return how == START_AUTO ? 0 : -ERR_UNSUPPORTED;
 }
 
+void machine_start_watch(void (*before)(void *ctx, enum machine_start how), void *ctx,
+			 u32 leave_out)
+{
+	(void)before;
+	(void)ctx;
+	(void)leave_out;
+}
+
 int machine_start_cpus(u32 nr_wanted, const char **ret_reason)
 {
 	*ret_reason = NULL;

@@ -150,3 +150,25 @@ int machine_file_close(struct machine_file *file)
 	free(file);
 	return error;
 }
+
+/* Who starts the process sees how it ended, and can start it again with other options. */
+int machine_state_read(const char *out, char *buf, size_t size)
+{
+	(void)out;
+	(void)size;
+	buf[0] = '\0';
+	return -ERR_UNSUPPORTED;
+}
+
+int machine_state_write(const char *text)
+{
+	(void)text;
+	return -ERR_UNSUPPORTED;
+}
+
+void machine_deadman(u64 ns, void (*last)(void *ctx), void *ctx)
+{
+	(void)ns;
+	(void)last;
+	(void)ctx;
+}

@@ -131,6 +131,15 @@ bool machine_cpu_is_online(u32 cpu);
 u32 machine_nr_cpus_online(void);
 
 /**
+ * machine_start_watch() - be told before each way is tried: firmware may not come back from it
+ * @leave_out: bit mask of enum machine_start; those are not tried
+ *
+ * Context: boot CPU, before machine_start_cpus().
+ */
+void machine_start_watch(void (*before)(void *ctx, enum machine_start how), void *ctx,
+			 u32 leave_out);
+
+/**
  * machine_start_cpus() - take the other CPUs, once
  * @nr_wanted: how many in all, the boot CPU included; 0 = every one there is
  * @ret_reason: set to a sentence when fewer came than there are, else to NULL

@@ -57,6 +57,35 @@ int machine_file_flush(struct machine_file *file);
 /* machine_file_close() - flush, cut the blank tail off, free @file. Return: 0 or -ERR_IO. */
 int machine_file_close(struct machine_file *file);
 
+/**
+ * machine_state_read() - what machine_state_write() has left, in an earlier run or this one
+ * @out: as for machine_results_open(), which need not have been called
+ *
+ * Return: 0 with text in @buf; -ERR_NOENT when there is none; -ERR_IO; -ERR_UNSUPPORTED on a
+ * machine that keeps none. @buf is a string then, too.
+ */
+int machine_state_read(const char *out, char *buf, size_t size);
+
+/**
+ * machine_state_write() - a line that the next start will find, whatever becomes of this run
+ *
+ * It is on the medium when this returns 0. After machine_results_open(). Cost: a flush.
+ * Return: 0; -ERR_IO; -ERR_UNSUPPORTED.
+ */
+int machine_state_write(const char *text);
+
+/**
+ * machine_deadman() - end the machine if this is not called again in time
+ * @ns: from now; 0 = no more
+ * @last: called before that, on the boot CPU and in the middle of whatever it is doing, with files
+ * still usable; it does not wait for anybody
+ *
+ * The machine starts again afterwards. It helps against a bench that does not come back, and
+ * against most firmware; not while interrupts are off. No effect on a machine that a person can
+ * end.
+ */
+void machine_deadman(u64 ns, void (*last)(void *ctx), void *ctx);
+
 /* What to do at the end (--then). EXIT returns to the caller: firmware, shell or parent process. */
 enum machine_then {
 	MACHINE_THEN_POWEROFF,

@@ -48,10 +48,11 @@ check-windows:
 		$(filter-out -fpic -MMD -MP,$(CLANG_FLAGS)) $(WARN) -include tests/windows/types.h -Iinclude -Iefi \
 		$(EFI_INC) $(WINDOWS_SOURCES)
 
-# Images with one fault each, in one of the two files that start CPUs; all else is the shipped
-# image's.
-IMAGE_FAULTS = NO_MP_PROTOCOL MP_REFUSED AP_NEVER_ARRIVES
-fault_in = $(if $(filter MP_REFUSED,$1),mp_ladder,mp)
+# Images with one fault each, in one file; all else is the shipped image's.
+IMAGE_FAULTS = NO_MP_PROTOCOL MP_REFUSED AP_NEVER_ARRIVES BENCH_HANGS
+fault_in_MP_REFUSED = mp_ladder
+fault_in_BENCH_HANGS = deadman
+fault_in = $(or $(fault_in_$1),mp)
 
 .SECONDEXPANSION:
 $(IMAGE_FAULTS:%=$B/fault/efi/%.o): $B/fault/efi/%.o: efi/$$(call fault_in,$$*).c tests/fault/image/fault.h
@@ -78,7 +79,7 @@ UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop te
 UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run test_region_places \
 	test_stop_machine test_selftest test_alternative_run test_primitive test_imm_sites \
 	test_lock_insn test_executor
-UNIT_EFI = test_mp_ladder
+UNIT_EFI = test_mp_ladder test_topology
 UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST) $(UNIT_EFI),$(UNIT))
 UNIT_OBJ = $B/unit/obj
 
@@ -107,6 +108,7 @@ $(UNIT_OBJ)/efi/%.S.o: efi/%.S | $B/.deps-test
 	$(Q)$(CC) $(TEST_FLAGS) $(TEST_EFI_FLAGS) -c $< -o $@
 
 $(UNIT_EFI:%=$B/unit/%): $B/unit/%: $(UNIT_OBJ)/%.o $(UNIT_OBJ)/efi/strings.o
+$B/unit/test_topology: $(UNIT_OBJ)/efi/topology.o
 $B/unit/test_mp_ladder: $(UNIT_OBJ)/efi/mp_ladder.o $(UNIT_OBJ)/efi/switch.S.o
 
 # machine.csv of a build that nobody told its commit: linked before the archive, which has another.
@@ -157,3 +159,13 @@ test:
 	@$(MAKE) --no-print-directory $B/.deps-browser || echo "no browser here: its test is a skip"
 	@$(MAKE) --no-print-directory -j$$(nproc) test-programs
 	@BUILD=$B tests/run
+
+# Every machine of tests/boot/matrix.txt, and the boot tests that make test cuts short: half an hour.
+KILLS ?= 20
+.PHONY: matrix
+matrix:
+	@$(MAKE) --no-print-directory $B/.deps-build $B/.deps-run $B/.deps-test $B/.zydis
+	@$(MAKE) --no-print-directory image $B/clang/smpoke.efi \
+		$(IMAGE_FAULTS:%=$B/fault/efi/%.efi)
+	@BUILD=$B MATRIX=1 KILLS=$(KILLS) CASES='$(CASES)' TEST_LIMIT_S=7200 tests/run tests/boot/matrix.t \
+		tests/boot/resume.t tests/boot/kills.t tests/boot/clang.t

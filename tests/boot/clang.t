@@ -12,7 +12,8 @@
 # shellcheck source=tests/lib/boot.sh
 . tests/lib/boot.sh
 
-suites=check,emulate,alternatives,poke
+suites=check,emulate
+[ -z "${MATRIX:-}" ] || suites=check,emulate,forms,places,queue,lock,alternatives,switch,poke,clients,module
 make_stick clang "--quick --suite $suites --batch 16\n" startup.nsh "$B/clang/smpoke.efi"
 boot clang --smp 2
 equal "the machine switched itself off" $? 0

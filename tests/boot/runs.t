@@ -30,6 +30,10 @@ fact() { sed -n "s/^[^,]*,[^,]*,$1,//p" "$run/machine.csv"; }
 run smp2 2 check,emulate,forms,places,queue,lock,primitives,alternatives,switch,sync,poke,strategy,clients,module,hotplug,interfere,int3,victim,propagation,protocols,hazard 1,2,4,8,16,32,64,128,256 \
 	'needs serialize|needs silicon'
 equal "smp2: no CPU is missing" "$(fact up_reason)" ""
+match "smp2: what each CPU says of itself" "$(fact cpu1)" \
+	'^apic 1 package 0 core 1 thread 0 core microcode 0x[0-9a-f]+$'
+equal "smp2: as many as the machine's own list has; none is switched off or broken" \
+	"$(fact nr_cpus_acpi) $(fact nr_cpus_disabled) $(fact nr_cpus_unhealthy)" "2 0 0"
 match "smp2: what CPUs promise here" "$(fact caps)" '^smp ring0 irq_off alias_private'
 equal "smp2: without SERIALIZE a sync executes IRET" "$(fact sync_instruction)" iret
 equal "smp2: settling was needed and counted apart" \
@@ -59,12 +63,6 @@ judge_run "--smp-alt-two-way: the results" "${run:-nothing}" tcg 3 check,hotplug
 equal "--smp-alt-two-way: its tables stay, its LOCKs are back" \
 	"$(fact own_lock_table_freed_bytes) $(fact own_locks_now)" "0 smp"
 
-make_stick cpus1 '--quick --suite check --cpus 1\n'
-boot cpus1 --smp 2
-run=$(take cpus1)
-judge_run "--cpus 1 of 2: the results" "${run:-nothing}" tcg 1 check '' 'needs smp'
-equal "--cpus 1 of 2: both are known" "$(fact nr_cpus_present)" 2
-patched_itself "--cpus 1 of 2" "$run" up
 # Each with a way to start CPUs that this firmware, which does the first, would not need.
 for pair in mov-cr2,each cpuid,timer; do
 	how=${pair%,*} rung=${pair#*,}

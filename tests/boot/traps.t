@@ -5,33 +5,12 @@
 # that CPU and its row and nothing else: the row says vector, CPU, place, bytes and instruction, the
 # batch under way and the benches after it go on. QEMU's monitor sends both.
 
-# Most functions here are called by check(), which shellcheck cannot see.
-# shellcheck disable=SC2317
 # shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
 # shellcheck source=tests/lib/judge.sh
 . tests/lib/judge.sh
 # shellcheck source=tests/lib/boot.sh
 . tests/lib/boot.sh
-
-# monitor SOCKET COMMAND...: what a person would type there
-monitor() {
-	perl -MIO::Socket::UNIX -e '
-		my $to = IO::Socket::UNIX->new(shift @ARGV) or die "no monitor: $!\n";
-		for (@ARGV) { print $to "$_\n"; $to->flush }
-		shutdown($to, 1);
-		my @answer = <$to>;' "$@"
-}
-
-# when PATTERN LOG: wait until there is such a line
-when() {
-	local deadline=$((SECONDS + 60))
-	until grep -qE -- "$1" "$2" 2>/dev/null; do
-		[ "$SECONDS" -lt "$deadline" ] || return 1
-		read -r -t 0.05 <> <(:)
-	done
-	return 0
-}
 
 make_stick traps '--quick --suite check,poke --batch 8,9\n'
 socket=$PWD/$boot_dir/traps.monitor

@@ -53,3 +53,20 @@ take() {
 	taken=$(tools/take-results "$boot_dir/$1.img" "$boot_dir/$1.results" 2>&1) &&
 		[ "$(wc -l <<<"$taken")" -eq 1 ] && echo "$taken"
 }
+
+# when PATTERN LOG: wait until there is such a line
+when() {
+	local deadline=$((SECONDS + 60))
+	until grep -qE -- "$1" "$2" 2>/dev/null; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		read -r -t 0.05 <> <(:)
+	done
+	return 0
+}
+
+# monitor SOCKET COMMAND: as a person would type it at QEMU's monitor
+monitor() {
+	perl -MIO::Socket::UNIX -e '
+		my $to = IO::Socket::UNIX->new($ARGV[0]) or die "no monitor: $!\n";
+		print $to "$ARGV[1]\n"; shutdown($to, 1); my @answer = <$to>;' "$@"
+}

@@ -83,10 +83,23 @@ int machine_start_select(enum machine_start how)
 	return how == START_TIMER ? -ERR_UNSUPPORTED : 0;
 }
 
+static void (*before_start)(void *ctx, enum machine_start how);
+static void *before_start_ctx;
+
+void machine_start_watch(void (*before)(void *ctx, enum machine_start how), void *ctx,
+			 u32 leave_out)
+{
+	before_start = before;
+	before_start_ctx = ctx;
+	fake.left_out = leave_out;
+}
+
 int machine_start_cpus(u32 nr_wanted, const char **ret_reason)
 {
 	if (nr_wanted > fake.nr_present)
 		return -ERR_RANGE;
+	if (before_start)
+		before_start(before_start_ctx, START_ALL);
 	fake.nr_cpus = nr_wanted && nr_wanted < fake.nr_come ? nr_wanted : fake.nr_come;
 	*ret_reason = fake.nr_come < fake.nr_present ? "CPU 3 did not answer" : NULL;
 	return 0;
@@ -186,6 +199,32 @@ void machine_print(const char *text)
 	assert(fake.console_len + len < sizeof(fake.console));
 	memcpy(fake.console + fake.console_len, text, len + 1);
 	fake.console_len += len;
+}
+
+int machine_state_read(const char *out, char *buf, size_t size)
+{
+	(void)out;
+	assert(size >= strlen(fake.state) + 1);
+	strcpy(buf, fake.state);
+	return !fake.keeps_state ? -ERR_UNSUPPORTED : fake.state[0] ? 0 : -ERR_NOENT;
+}
+
+int machine_state_write(const char *text)
+{
+	assert(!fake.in_sample);
+	if (!fake.keeps_state)
+		return -ERR_UNSUPPORTED;
+	strcpy(fake.state, text);
+	assert(fake.nr_states < 64 && strlen(text) < sizeof(fake.states[0]));
+	strcpy(fake.states[fake.nr_states++], text);
+	return 0;
+}
+
+void machine_deadman(u64 ns, void (*last)(void *ctx), void *ctx)
+{
+	fake.deadman_ns = ns;
+	fake.deadman = last;
+	fake.deadman_ctx = ctx;
 }
 
 int machine_results_open(const char *out, u64 min_free_bytes, char *ret_folder, size_t size,

@@ -47,6 +47,14 @@ struct fake_machine {
 	u32 nr_smp_enabled;
 	struct machine_file files[FAKE_NR_FILES];
 	u32 nr_files;
+	bool keeps_state;
+	char state[512]; /* as machine_state_write() left it */
+	char states[64][128]; /* each that was written */
+	u32 nr_states;
+	u32 left_out; /* ways to start CPUs */
+	u64 deadman_ns;
+	void (*deadman)(void *ctx);
+	void *deadman_ctx;
 	char console[64 * 1024];
 	size_t console_len;
 	jmp_buf landing; /* of machine_probe(): fake_trap() goes there */

@@ -145,6 +145,7 @@ static struct options options;
 static struct results results;
 static struct runner runner;
 static struct runner_totals totals;
+static struct stages *stages; /* NULL: nobody remembers */
 
 static int begin(void **state)
 {
@@ -161,6 +162,7 @@ static int begin(void **state)
 	for (u32 i = 0; i < ARRAY_SIZE(benches); i++)
 		benches[i] = good;
 	suite.nr_benches = 1;
+	stages = NULL;
 	return 0;
 }
 
@@ -170,6 +172,7 @@ static void run_with(size_t samples_bytes)
 
 	assert_int_equal(results_open(&results, NULL, samples_bytes, error, sizeof(error)), 0);
 	assert_int_equal(runner_init(&runner, &options, &results, list), 0);
+	runner.stages = stages;
 	totals = runner_run_suite(&runner, &suite);
 }
 
@@ -215,5 +218,12 @@ static u32 count_rows(const char *file)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+static __attribute__((unused)) void expect_empty(const struct csv_fields *row, enum column first,
+						 enum column last)
+{
+	for (u32 i = first; i <= last; i++)
+		assert_string_equal(row->field[i], "");
+}
 
 #endif

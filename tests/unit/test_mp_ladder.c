@@ -5,256 +5,7 @@
  */
 #include "unit.h"
 
-#include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "atomic.h"
-#include "cpus.h"
-#include "firmware.h"
-#include "mp_ladder.h"
-#include "x86.h"
-
-#define NR_APS 3
-#define FASTER 20
-#define TICKS_PER_NS 3 /* or less: only deadlines hang on it */
-#define LATE_US 600000 /* longer than any deadline here */
-
-struct ap {
-	pthread_t thread;
-	bool running; /* has a thread to join */
-	u32 done; /* the thread is back in firmware */
-	EFI_EVENT event;
-};
-
-/* How firmware behaves. */
-static struct stand_in {
-	EFI_STATUS all, each[NR_APS], waiting;
-	bool loses[NR_APS]; /* says it has started it */
-	bool late[NR_APS];
-	bool turns_away; /* CPUs go back at once: nobody comes, and firmware is done */
-	bool silent; /* never signals */
-	bool no_timer; /* no event comes while it waits */
-	bool no_events;
-	u32 nr_all, nr_each, nr_waiting, nr_stopped;
-	EFI_EVENT_NOTIFY notify;
-	bool armed;
-} fw;
-
-static struct ap aps[NR_APS];
-static struct percpu slots[NR_APS];
-static __thread u32 my_ap;
-static u32 nr_numbered, bare_depth, nr_events;
-
-struct firmware firmware;
-
-/* ---- What the ladder calls besides firmware ---- */
-
-void firmware_enter(void)
-{
-}
-
-void firmware_leave(void)
-{
-}
-
-void firmware_enter_bare(void)
-{
-	bare_depth++;
-}
-
-void firmware_leave_bare(void)
-{
-	assert_int_equal(bare_depth, 1);
-	bare_depth--;
-}
-
-u64 machine_ticks(u64 ns)
-{
-	return ns * TICKS_PER_NS / FASTER;
-}
-
-void *machine_alloc(size_t bytes)
-{
-	return calloc(1, bytes);
-}
-
-u64 machine_irq_save(void)
-{
-	return EFLAGS_IF;
-}
-
-void machine_irq_restore(u64 flags)
-{
-	assert_int_equal(flags, EFLAGS_IF);
-}
-
-u32 machine_nr_cpus(void)
-{
-	return 1 + nr_numbered;
-}
-
-bool cpus_add(struct percpu *pc)
-{
-	pc->cpu = ++nr_numbered;
-	return true;
-}
-
-void cpus_forget(void)
-{
-	nr_numbered = 0;
-}
-
-void cpus_send_home(struct percpu *pc)
-{
-	fw.nr_stopped++;
-	store_release(&pc->stop, true);
-}
-
-/* ---- Firmware ---- */
-
-static void EFIAPI ap_entry(void *unused)
-{
-	struct percpu *pc = &slots[my_ap];
-
-	(void)unused;
-	if (fw.turns_away || !mp_ladder_may_come()) {
-		store_release(&pc->state, AP_REFUSED);
-		return;
-	}
-	if (raw_atomic_try_cmpxchg(&pc->state, AP_ABSENT, AP_ARRIVED)) {
-		while (!load_acquire(&pc->stop))
-			usleep(1000);
-	}
-	store_release(&pc->state, AP_HOME);
-}
-
-static void *ap_thread(void *arg)
-{
-	struct ap *ap = arg;
-
-	my_ap = (u32)(ap - aps);
-	if (fw.late[my_ap])
-		usleep(LATE_US);
-	ap_entry(NULL);
-	store_release(&ap->done, true);
-	return NULL;
-}
-
-static void start_ap(u32 i, EFI_EVENT event)
-{
-	/* A second dispatch of a CPU that runs is what real firmware does not survive. */
-	assert_true(!aps[i].running || load_acquire(&aps[i].done));
-	if (aps[i].running)
-		pthread_join(aps[i].thread, NULL);
-	aps[i] = (struct ap){ .event = event, .running = !fw.loses[i] };
-	if (!fw.loses[i])
-		assert_int_equal(pthread_create(&aps[i].thread, NULL, ap_thread, &aps[i]), 0);
-}
-
-static bool all_done(EFI_EVENT event)
-{
-	for (u32 i = 0; i < NR_APS; i++)
-		if (aps[i].event == event && !load_acquire(&aps[i].done))
-			return false;
-	return true;
-}
-
-static void timer_interrupt(void)
-{
-	if (fw.armed && !fw.no_timer)
-		fw.notify(NULL, NULL);
-}
-
-/* The caller waits; its timer goes off meanwhile, on its stack, also before a CPU is awake. */
-static EFI_STATUS wait_for_aps(void)
-{
-	fw.nr_waiting++;
-	if (fw.waiting)
-		return fw.waiting;
-	for (u32 i = 0; i < NR_APS; i++) {
-		timer_interrupt();
-		start_ap(i, NULL);
-	}
-	while (!all_done(NULL)) {
-		timer_interrupt();
-		usleep(1000);
-	}
-	return EFI_SUCCESS;
-}
-
-static EFI_STATUS EFIAPI startup_all_aps(struct mp_services *this, mp_procedure procedure,
-					 BOOLEAN one_by_one, EFI_EVENT done, UINTN timeout_us,
-					 void *argument, UINTN **ret_failed)
-{
-	assert_int_equal(bare_depth, 1);
-	assert_ptr_equal(procedure, ap_entry);
-	assert_true(!one_by_one && !timeout_us && !argument && !ret_failed && this);
-	if (!done)
-		return wait_for_aps();
-	fw.nr_all++;
-	for (u32 i = 0; i < NR_APS && !fw.all; i++)
-		start_ap(i, done);
-	return fw.all;
-}
-
-static EFI_STATUS EFIAPI startup_this_ap(struct mp_services *this, mp_procedure procedure,
-					 UINTN number, EFI_EVENT done, UINTN timeout_us,
-					 void *argument, BOOLEAN *ret_finished)
-{
-	u32 i = (u32)number - 10;
-
-	assert_int_equal(bare_depth, 1);
-	assert_ptr_equal(procedure, ap_entry);
-	assert_true(done && !timeout_us && !argument && !ret_finished && this && i < NR_APS);
-	fw.nr_each++;
-	if (!fw.each[i])
-		start_ap(i, done);
-	return fw.each[i];
-}
-
-static EFI_STATUS EFIAPI create_event(UINT32 type, EFI_TPL tpl, EFI_EVENT_NOTIFY notify, void *ctx,
-				      EFI_EVENT *ret)
-{
-	if (fw.no_events)
-		return EFI_OUT_OF_RESOURCES;
-	assert_true(tpl == TPL_CALLBACK && !ctx);
-	assert_int_equal(type, notify ? EVT_TIMER | EVT_NOTIFY_SIGNAL : 0);
-	if (notify)
-		fw.notify = notify;
-	nr_events++;
-	*ret = malloc(1);
-	return EFI_SUCCESS;
-}
-
-static EFI_STATUS EFIAPI set_timer(EFI_EVENT event, EFI_TIMER_DELAY type, UINT64 time)
-{
-	assert_true(event && type == TimerPeriodic && time);
-	fw.armed = true;
-	return EFI_SUCCESS;
-}
-
-static EFI_STATUS EFIAPI check_event(EFI_EVENT event)
-{
-	return !fw.silent && all_done(event) ? EFI_SUCCESS : EFI_NOT_READY;
-}
-
-static EFI_STATUS EFIAPI close_event(EFI_EVENT event)
-{
-	nr_events--;
-	free(event);
-	return EFI_SUCCESS;
-}
-
-static EFI_BOOT_SERVICES boot_services = { .CreateEvent = create_event,
-					   .SetTimer = set_timer,
-					   .CheckEvent = check_event,
-					   .CloseEvent = close_event };
-static struct mp_services services = { .startup_all_aps = startup_all_aps,
-				       .startup_this_ap = startup_this_ap };
-
-/* ---- Tests ---- */
+#include "mp_fixture.h"
 
 static int set_up(void **state)
 {
@@ -267,7 +18,8 @@ static int set_up(void **state)
 		slots[i].mp_number = 10 + i;
 	}
 	firmware.bs = &boot_services;
-	nr_numbered = nr_events = bare_depth = 0;
+	nr_numbered = nr_events = bare_depth = leave_out = 0;
+	memset(nr_before, 0, sizeof(nr_before));
 	return 0;
 }
 
@@ -282,9 +34,21 @@ static int tear_down(void **state)
 	return bare_depth;
 }
 
+static void count_before(void *ctx, enum machine_start how)
+{
+	assert_ptr_equal(ctx, nr_before);
+	/* Nothing of it has happened yet. */
+	assert_int_equal(how == START_ALL    ? fw.nr_all
+			 : how == START_EACH ? fw.nr_each
+					     : fw.nr_waiting,
+			 0);
+	nr_before[how]++;
+}
+
 static const char *climb(enum machine_start wanted)
 {
-	struct mp_cpus cpus = { &services, slots, NR_APS, ap_entry };
+	struct mp_cpus cpus = { &services,    slots,	 NR_APS,   ap_entry,
+				count_before, nr_before, leave_out };
 
 	return mp_ladder_climb(&cpus, wanted, 1 + NR_APS);
 }
@@ -460,9 +224,23 @@ static void one_way_can_be_forced(void **state)
 	}
 }
 
+static void each_way_is_told_of_before_and_those_that_hung_are_left_out(void **state)
+{
+	(void)state;
+	leave_out = 1u << START_ALL;
+	fw.each[0] = fw.each[1] = fw.each[2] = EFI_UNSUPPORTED;
+	assert_null(climb(START_AUTO));
+	assert_int_equal(fw.nr_all + nr_before[START_ALL], 0);
+	assert_int_equal(nr_before[START_EACH], 1);
+	assert_int_equal(nr_before[START_TIMER], 1);
+	assert_non_null(strstr(mp_ladder_result(START_ALL), "left out"));
+	assert_int_equal(mp_ladder_rung(), START_TIMER);
+	expect_home();
+}
+
 static void those_above_the_number_wanted_come_and_are_not_used(void **state)
 {
-	struct mp_cpus cpus = { &services, slots, NR_APS, ap_entry };
+	struct mp_cpus cpus = { &services, slots, NR_APS, ap_entry, NULL, NULL, 0 };
 
 	(void)state;
 	assert_null(mp_ladder_climb(&cpus, START_AUTO, 2));
@@ -489,6 +267,7 @@ int main(void)
 		TEST(a_cpu_that_is_lost_is_named_and_not_forgotten),
 		TEST(silence_at_the_end_is_no_failure_but_firmware_is_not_gone_back_to),
 		TEST(one_way_can_be_forced),
+		TEST(each_way_is_told_of_before_and_those_that_hung_are_left_out),
 		TEST(those_above_the_number_wanted_come_and_are_not_used),
 	};
 

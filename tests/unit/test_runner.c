@@ -7,12 +7,6 @@
 
 #include "runner_fixture.h"
 
-static void expect_empty(const struct csv_fields *row, enum column first, enum column last)
-{
-	for (u32 i = first; i <= last; i++)
-		assert_string_equal(row->field[i], "");
-}
-
 /* Both rows of the one bench: no figures, this status and reason. */
 static void expect_no_figures(const char *status, const char *reason)
 {
@@ -395,50 +389,6 @@ static void seeds_differ_between_benches_and_repeat_between_runs(void **state)
 	assert_true(first != script.seed);
 }
 
-static void a_dead_cpu_is_said_and_the_next_bench_does_without_it(void **state)
-{
-	struct csv_fields row;
-
-	(void)state;
-	benches[1].min_cpus = 4;
-	suite.nr_benches = 2;
-	fake.nr_cpus = 4;
-	fake.dead_cpus = 1;
-	run();
-	assert_non_null(strstr(fake.console, "fake/good: 1 CPU stopped by a trap, 3 left"));
-	assert_true(read_row(&row, "results.csv", 1));
-	assert_string_equal(row.field[COL_STATUS], "ok");
-	assert_true(read_row(&row, "results.csv", 3));
-	assert_string_equal(row.field[COL_REASON], "needs 4 CPUs");
-}
-
-static void a_trap_in_any_step_fails_its_bench_and_no_other(void **state)
-{
-	static const char *const steps[] = { "setup", "check", "sample", "teardown" };
-	struct csv_fields row;
-
-	(void)state;
-	for (u32 i = 0; i < ARRAY_SIZE(steps); i++) {
-		benches[1].name = "next";
-		suite.nr_benches = 2;
-		script.trap_in = steps[i];
-		run();
-		assert_true(read_row(&row, "results.csv", 1));
-		expect_empty(&row, COL_N, COL_FLOOR);
-		assert_string_equal(row.field[COL_STATUS], "fail");
-		assert_string_equal(row.field[COL_REASON],
-				    "vector 6 (#UD) on cpu 0 at 0x1234: 0f 0b, 2 bytes, other");
-		/* The lock it held is free again, it was torn down, and the next one ran as well.
-		 */
-		assert_false(fake.mutex_held);
-		assert_int_equal(script.nr_teardowns, 2);
-		assert_true(read_row(&row, "results.csv", 3));
-		assert_string_equal(row.field[COL_BENCH], "next");
-		end(NULL);
-		begin(NULL);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -467,8 +417,6 @@ int main(void)
 		TEST(a_share_of_the_budget_is_kept),
 		TEST(a_wrong_row_in_the_table_of_benches_is_said_and_not_run),
 		TEST(seeds_differ_between_benches_and_repeat_between_runs),
-		TEST(a_dead_cpu_is_said_and_the_next_bench_does_without_it),
-		TEST(a_trap_in_any_step_fails_its_bench_and_no_other),
 	};
 
 	return cmocka_run_group_tests_name("runner", tests, NULL, NULL);

@@ -10,6 +10,8 @@
 #define FAULT_MP_REFUSED 2 /* firmware that does not start CPUs */
 #define FAULT_AP_NEVER_ARRIVES 3 /* CPUs that were started and did not come */
 
+#define FAULT_BENCH_HANGS 4 /* the fourth bench does not come back */
+
 #define fault(id) (PLANTED == FAULT_##id)
 
 #endif

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EFI_DEADMAN_H
+#define EFI_DEADMAN_H
+
+/* deadman_release() - give firmware its event back; before the image is left */
+void deadman_release(void);
+
+#endif
