@@ -22,8 +22,8 @@ struct file_kind {
 static const struct file_kind file_kinds[NR_RESULTS_FILES] = {
 	[RESULTS_ROWS] = { "results.csv",
 			   "schema,run,suite,bench,variant,cpus,sites,unit,n,min,p50,p90,p99,p999,"
-			   "max,mad,floor,violations,status,reason,env\n",
-			   256 * KIB, 0 },
+			   "max,mad,floor,violations,status,reason,env,peak_low,peak_high\n",
+			   512 * KIB, 0 },
 	[RESULTS_SAMPLES] = { "samples.csv", "schema,run,row,i,value\n", 0, 0 },
 	[RESULTS_MACHINE] = { "machine.csv", "schema,run,key,value\n", 32 * KIB, RESERVE_BYTES },
 	[RESULTS_LOG] = { "log.txt", "", 128 * KIB, RESERVE_BYTES },
@@ -173,6 +173,17 @@ static void add_figures(struct csv_row *csv, const struct result_row *row)
 		csv_empty(csv);
 }
 
+static void add_peaks(struct csv_row *csv, const struct peaks *peaks)
+{
+	if (!peaks->high) {
+		csv_empty(csv);
+		csv_empty(csv);
+		return;
+	}
+	csv_number(csv, peaks->low);
+	csv_number(csv, peaks->high);
+}
+
 int results_row(struct results *results, const struct result_row *row)
 {
 	struct csv_row *csv = &results->row;
@@ -192,6 +203,7 @@ int results_row(struct results *results, const struct result_row *row)
 	csv_text(csv, status_names[row->status]);
 	csv_text(csv, row->reason);
 	csv_text(csv, machine_env());
+	add_peaks(csv, &row->peaks);
 	error = csv_end(csv);
 	if (!error)
 		error = put_bytes(&results->files[RESULTS_ROWS], csv->text, csv->len, 0);

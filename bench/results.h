@@ -11,6 +11,7 @@
 #include "bench.h"
 #include "csv.h"
 #include "machine_io.h"
+#include "peaks.h"
 #include "stats.h"
 #include "types.h"
 
@@ -33,6 +34,7 @@ struct result_row {
 	u32 sites;
 	bool measured; /* else the figures are left empty */
 	struct stats stats;
+	struct peaks peaks;
 	u64 floor; /* 0 = none */
 	u64 violations;
 	enum row_status status;

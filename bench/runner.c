@@ -380,6 +380,7 @@ static void report_series(struct runner *runner, const struct suite *suite,
 		memcpy(runner->sorted, &runner->samples[series * SAMPLES_MAX],
 		       outcome->nr_samples * sizeof(u64));
 		stats_compute(&row->stats, runner->sorted, runner->scratch, outcome->nr_samples);
+		row->peaks = peaks_find(runner->sorted, outcome->nr_samples);
 		row->floor = run->floor[series];
 	}
 	if (row->status != ROW_OK)

@@ -378,6 +378,18 @@ static void print_check(struct results *log, struct row_range rest)
 	}
 }
 
+/* A median says nothing of what a single try takes then. */
+static void say_peaks(struct results *log, struct row_range suite)
+{
+	u32 nr = 0;
+
+	for (u32 i = 0; i < suite.nr; i++)
+		nr += suite.rows[i].peaks.high != 0;
+	if (nr)
+		screen_say(log, "two peaks in %u of %u figures: see peak_low and peak_high\n", nr,
+			   suite.nr);
+}
+
 static void print_suite(struct results *log, struct row_range suite)
 {
 	static const struct {
@@ -397,6 +409,7 @@ static void print_suite(struct results *log, struct row_range suite)
 		tables[i].print(log, suite);
 	else
 		print_plain(log, suite);
+	say_peaks(log, suite);
 }
 
 void summary_print(struct results *log, const struct result_row *rows, u32 nr_rows)

@@ -38,6 +38,8 @@ enum column {
 	COL_STATUS,
 	COL_REASON,
 	COL_ENV,
+	COL_PEAK_LOW,
+	COL_PEAK_HIGH,
 	NR_COLUMNS,
 };
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "peaks.h"
+#include "published_data.h"
 #include "stats.h"
 
 #define MAX_VALUES 1024
@@ -141,9 +143,116 @@ static void sorting_agrees_with_qsort_at_every_length(void **state)
 	}
 }
 
+static void published_data_give_published_figures(void **state)
+{
+	u64 sum = 0;
+
+	(void)state;
+	for (u32 i = 0; i < 100; i++)
+		sum += michelson[i];
+	/* The data were typed in right. */
+	assert_int_equal(sum, 85240);
+	expect_stats(michelson, 100, (struct stats){ 100, 620, 850, 960, 1000, 1070, 1070, 40 });
+	expect_stats(old_faithful, 272,
+		     (struct stats){ 272, 1600, 4000, 4700, 5033, 5100, 5100, 633 });
+}
+
+/* ---- Peaks ---- */
+
+static struct peaks peaks_of(const u64 *values, size_t n)
+{
+	u64 sorted[MAX_VALUES];
+
+	memcpy(sorted, values, n * sizeof(u64));
+	stats_sort(sorted, n);
+	return peaks_find(sorted, n);
+}
+
+static void expect_one_peak(const u64 *values, size_t n)
+{
+	struct peaks got = peaks_of(values, n);
+
+	assert_true(!got.low && !got.high);
+}
+
+static void the_geyser_has_two_peaks_and_light_has_one(void **state)
+{
+	struct peaks got = peaks_of(old_faithful, 272);
+
+	(void)state;
+	assert_in_range(got.low, 1800, 2000);
+	assert_in_range(got.high, 4200, 4700);
+	expect_one_peak(michelson, 100);
+}
+
+/* Two modes of a CPU, as they were seen: 0.72 and 3.97 cycles, any share from a tenth on. */
+static void two_modes_are_found_whatever_their_share(void **state)
+{
+	u64 values[1000];
+
+	(void)state;
+	for (u32 share = 110; share <= 890; share += 10) {
+		struct peaks got;
+
+		for (u32 i = 0; i < 1000; i++)
+			values[i] = i < share ? 720 + i % 9 : 3970 + i % 23;
+		got = peaks_of(values, 1000);
+		assert_in_range(got.low, 720, 728);
+		assert_in_range(got.high, 3970, 3992);
+	}
+}
+
+static void a_tail_is_no_second_peak(void **state)
+{
+	u64 values[1000];
+
+	(void)state;
+	for (u32 i = 0; i < 1000; i++)
+		values[i] = i < 930 ? 1000 + i : 1000000 + i;
+	expect_one_peak(values, 1000);
+	for (u32 i = 0; i < 1000; i++)
+		values[i] = 1000 + i * i * i / 1000;
+	expect_one_peak(values, 1000);
+}
+
+static void the_steps_of_a_clock_are_no_peaks(void **state)
+{
+	u64 values[1000];
+
+	(void)state;
+	for (u32 i = 0; i < 1000; i++)
+		values[i] = 2000 + i % 2 * 20;
+	expect_one_peak(values, 1000);
+	/* Two or three steps of a clock that moves by 26. */
+	for (u32 i = 0; i < 1000; i++)
+		values[i] = i % 2 ? 52 : 78;
+	expect_one_peak(values, 1000);
+	for (u32 i = 0; i < 1000; i++)
+		values[i] = 7;
+	expect_one_peak(values, 1000);
+}
+
+static void too_few_samples_say_nothing_and_the_largest_do_not_wrap(void **state)
+{
+	u64 values[PEAKS_MIN_SAMPLES];
+
+	(void)state;
+	for (u32 i = 0; i < PEAKS_MIN_SAMPLES; i++)
+		values[i] = i % 2 ? 10 : UINT64_MAX - 10;
+	expect_one_peak(values, PEAKS_MIN_SAMPLES - 1);
+	expect_one_peak(values, 0);
+	(void)peaks_of(values, PEAKS_MIN_SAMPLES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(published_data_give_published_figures),
+		cmocka_unit_test(the_geyser_has_two_peaks_and_light_has_one),
+		cmocka_unit_test(two_modes_are_found_whatever_their_share),
+		cmocka_unit_test(a_tail_is_no_second_peak),
+		cmocka_unit_test(the_steps_of_a_clock_are_no_peaks),
+		cmocka_unit_test(too_few_samples_say_nothing_and_the_largest_do_not_wrap),
 		cmocka_unit_test(no_samples_give_all_zeros_and_touch_nothing),
 		cmocka_unit_test(one_sample_is_every_percentile),
 		cmocka_unit_test(the_median_of_two_is_a_measured_value_not_their_mean),
