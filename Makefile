@@ -13,6 +13,7 @@
 #   make image   build/smpoke.efi
 #   make usb     build/smpoke.img, the image of a bootable stick
 #   make sign KEY=file CERT=file   the same for Secure Boot: build/smpoke-signed.efi and .img
+#   make verify-method   the lock figures by a second method, side by side
 #   make clean
 #
 # ZYDIS_SRC=/path/to/zydis uses a checkout of yours instead of the distribution's source package.
@@ -82,7 +83,7 @@ HOST_FLAGS = $(BASE) -D_GNU_SOURCE -fPIE -pthread
 HOST_LINK = -pie -pthread -Wl,--defsym=_stext=_init
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-.PHONY: all run soak usb sign compare test host image clean FORCE
+.PHONY: all run soak usb sign compare test host image clean FORCE verify-method
 .DELETE_ON_ERROR:
 all: image host
 
@@ -236,6 +237,13 @@ RUNS ?= $(foreach env,metal vm host tcg,$(lastword $(sort $(wildcard results/2*-
 
 report: | $B/.deps-report
 	@tools/report -o $B/report.html $(RUNS)
+
+# The lock figures beside those of another program, which shares nothing with smpoke but the machine.
+$B/two-lengths: tools/two-lengths.c | $B/.deps-build
+	$(Q)$(CC) -std=gnu11 -O2 $(WARN) $< -o $@
+
+verify-method: $B/host/smpoke $B/two-lengths
+	@tools/verify-method $B/host/smpoke $B/two-lengths
 
 compare: | $B/.deps-test
 	@tools/compare $(if $(FAIL),--fail) $A $(run_b)
