@@ -16,9 +16,9 @@
 #define SAMPLE_ROW_BYTES 44 /* of samples.csv, as they come */
 
 static const struct runner_plan plans[] = {
-	[PLAN_QUICK] = { 150 * NSEC_PER_MSEC, 120 * NSEC_PER_SEC, 256, 1ul << 20 },
-	[PLAN_DEFAULT] = { 500 * NSEC_PER_MSEC, 180 * NSEC_PER_SEC, 1024, 4ul << 20 },
-	[PLAN_FULL] = { 3 * NSEC_PER_SEC, 600 * NSEC_PER_SEC, 4096, 16ul << 20 },
+	[PLAN_QUICK] = { 150 * NSEC_PER_MSEC, 120 * NSEC_PER_SEC, 256, 4ul << 20 },
+	[PLAN_DEFAULT] = { 500 * NSEC_PER_MSEC, 180 * NSEC_PER_SEC, 1024, 8ul << 20 },
+	[PLAN_FULL] = { 3 * NSEC_PER_SEC, 600 * NSEC_PER_SEC, 4096, 32ul << 20 },
 };
 
 _Static_assert(SAMPLES_MAX >= 4096, "samples_per_row of every plan must be there to be written");

@@ -132,7 +132,8 @@ static const struct series two_series[] = { { "first", "ns" }, { "second, with c
 	.name = "good", .series = two_series, .nr_series = 2, .setup = setup, .check = check,      \
 	.sample = sample, .teardown = teardown
 
-static struct bench benches[] = { { GOOD_BENCH }, { GOOD_BENCH }, { GOOD_BENCH } };
+static struct bench benches[] = { { GOOD_BENCH }, { GOOD_BENCH }, { GOOD_BENCH }, { GOOD_BENCH },
+				  { GOOD_BENCH }, { GOOD_BENCH }, { GOOD_BENCH } };
 static struct suite suite = {
 	.name = "fake",
 	.question = "does the runner run?",

@@ -294,6 +294,7 @@ static void a_cpu_that_does_not_come_keeps_the_memory(void **state)
 	assert_int_equal(mod.state, MODULE_GOING);
 	assert_false(is_found());
 	assert_true(is_linked());
+	sim.ticks_divisor = 1;
 	sim_cpus_take_late(1);
 	assert_int_equal(module_unload(&mod, &stopped), 0);
 	expect_nothing_of_it(MODULE_STEP_NONE);

@@ -71,18 +71,18 @@ static void every_row_gets_its_fair_share_of_samples(void **state)
 	u32 nr_samples;
 
 	(void)state;
-	suite.nr_benches = 3;
-	for (u32 i = 0; i < 3; i++)
+	suite.nr_benches = 7;
+	for (u32 i = 0; i < 7; i++)
 		benches[i].per_batch = true;
 	for (u32 i = 0; i < OPTIONS_MAX_BATCHES; i++)
 		options.batch[options.nr_batches++] = i + 1;
 	run();
-	/* 1 MiB for 192 rows: less than the plan's 256 for each, so that the last row has some. */
-	assert_int_equal(count_rows("results.csv"), 192);
-	assert_int_equal(results.samples_per_row, (1 << 20) / 44 / 192);
-	nr_samples = 192 * results.samples_per_row;
+	/* 4 MiB for 448 rows: less than the plan's 256 for each, so that the last row has some. */
+	assert_int_equal(count_rows("results.csv"), 448);
+	assert_int_equal(results.samples_per_row, (4 << 20) / 44 / 448);
+	nr_samples = 448 * results.samples_per_row;
 	assert_true(read_row(&row, "samples.csv", nr_samples));
-	assert_string_equal(row.field[2], "192");
+	assert_string_equal(row.field[2], "448");
 	assert_false(read_row(&row, "samples.csv", nr_samples + 1));
 	assert_null(strstr(fake_file("log.txt"), "full"));
 }
