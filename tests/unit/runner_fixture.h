@@ -14,7 +14,7 @@
 #include "runner.h"
 #include "x86.h"
 
-#define SAMPLES_BYTES (1ul << 20)
+#define SAMPLES_BYTES (4ul << 20) /* as plan quick has them */
 
 enum column {
 	COL_SCHEMA,
