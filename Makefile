@@ -13,6 +13,7 @@
 #   make image   build/smpoke.efi
 #   make usb     build/smpoke.img, the image of a bootable stick
 #   make sign KEY=file CERT=file   the same for Secure Boot: build/smpoke-signed.efi and .img
+#   make install, make uninstall   the host program and its man page   PREFIX=/usr/local DESTDIR=
 #   make clean
 #
 # ZYDIS_SRC=/path/to/zydis uses a checkout of yours instead of the distribution's source package.
@@ -82,7 +83,7 @@ HOST_FLAGS = $(BASE) -D_GNU_SOURCE -fPIE -pthread
 HOST_LINK = -pie -pthread -Wl,--defsym=_stext=_init
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-.PHONY: all run soak usb sign compare test host image clean FORCE
+.PHONY: all run soak usb sign report compare test host install uninstall image clean FORCE
 .DELETE_ON_ERROR:
 all: image host
 
@@ -239,6 +240,20 @@ report: | $B/.deps-report
 
 compare: | $B/.deps-test
 	@tools/compare $(if $(FAIL),--fail) $A $(run_b)
+
+# ---- Install the host program ----
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+bin = "$(DESTDIR)$(PREFIX)/bin/smpoke"
+man = "$(DESTDIR)$(PREFIX)/share/man/man1/smpoke.1"
+
+install: host
+	install -D -m 755 $B/host/smpoke $(bin)
+	install -D -m 644 docs/smpoke.1 $(man)
+
+uninstall:
+	rm -f $(bin) $(man)
 
 # ---- The long test ----
 
