@@ -79,13 +79,14 @@ match "control: another result, another figure" "$(row_of batch-0 'through the s
 # row SUITE BENCH VARIANT SITES UNIT VALUE...: one more row of the run in $work/new, and its samples
 nr_rows=0
 row() {
-	local key="$1,$2,$3,2,$4,$5" sorted n value i=0
+	local key="$1,$2,$3,2,$4,$5" sorted high n value i=0
 	shift 5
 	nr_rows=$((nr_rows + 1))
 	mapfile -t sorted < <(printf '%s\n' "$@" | sort -n)
 	n=$#
-	echo "1,new,$key,$n,${sorted[0]},${sorted[(n - 1) / 2]},${sorted[n - 1]},${sorted[n - 1]}$(:
-	),${sorted[n - 1]},${sorted[n - 1]},0,,0,ok,,host" >>"$work/new/results.csv"
+	high=${sorted[n - 1]}
+	echo "1,new,$key,$n,${sorted[0]},${sorted[(n - 1) / 2]},$high,$high,$high,$high,0,,0,ok,,host" \
+		>>"$work/new/results.csv"
 	for value; do
 		echo "1,new,$nr_rows,$i,$value" >>"$work/new/samples.csv"
 		i=$((i + 1))
