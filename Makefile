@@ -248,6 +248,20 @@ verify-method: $B/host/smpoke $B/two-lengths
 compare: | $B/.deps-test
 	@tools/compare $(if $(FAIL),--fail) $A $(run_b)
 
+# ---- Install the host program ----
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+bin = "$(DESTDIR)$(PREFIX)/bin/smpoke"
+man = "$(DESTDIR)$(PREFIX)/share/man/man1/smpoke.1"
+
+install: host
+	install -D -m 755 $B/host/smpoke $(bin)
+	install -D -m 644 docs/smpoke.1 $(man)
+
+uninstall:
+	rm -f $(bin) $(man)
+
 # ---- The long test ----
 
 SOAK_HOST ?= 10000000

@@ -59,12 +59,15 @@ static const struct result_row *find_variant(struct row_range bench, const char 
 	return NULL;
 }
 
+static void hundredths(char cell[CELL_BYTES], u64 value)
+{
+	format(cell, CELL_BYTES, "%lu.%02lu", value / 100, value % 100);
+}
+
 /* Thousandths as "1.23". */
 static void thousandths(char cell[CELL_BYTES], u64 value)
 {
-	u64 hundredths = value / 10 + (value % 10 >= 5);
-
-	format(cell, CELL_BYTES, "%lu.%02lu", hundredths / 100, hundredths % 100);
+	hundredths(cell, value / 10 + (value % 10 >= 5));
 }
 
 /* @a / @b as "1.23", or "-" where there is nothing to divide by. */
@@ -73,7 +76,7 @@ static void ratio(char cell[CELL_BYTES], u64 a, u64 b)
 	if (!b || a > UINT64_MAX / 1000)
 		format(cell, CELL_BYTES, "-");
 	else
-		thousandths(cell, (a * 1000 + b / 2) / b);
+		hundredths(cell, (a * 100 + b / 2) / b);
 }
 
 /* Thousandths of a cycle and ns read better as cycles and us. */

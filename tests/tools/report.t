@@ -79,13 +79,14 @@ match "control: another result, another figure" "$(row_of batch-0 'through the s
 # row SUITE BENCH VARIANT SITES UNIT VALUE...: one more row of the run in $work/new, and its samples
 nr_rows=0
 row() {
-	local key="$1,$2,$3,2,$4,$5" sorted n value i=0
+	local key="$1,$2,$3,2,$4,$5" sorted high n value i=0
 	shift 5
 	nr_rows=$((nr_rows + 1))
 	mapfile -t sorted < <(printf '%s\n' "$@" | sort -n)
 	n=$#
-	echo "1,new,$key,$n,${sorted[0]},${sorted[(n - 1) / 2]},${sorted[n - 1]},${sorted[n - 1]}$(:
-	),${sorted[n - 1]},${sorted[n - 1]},0,,0,ok,,host" >>"$work/new/results.csv"
+	high=${sorted[n - 1]}
+	echo "1,new,$key,$n,${sorted[0]},${sorted[(n - 1) / 2]},$high,$high,$high,$high,0,,0,ok,,host" \
+		>>"$work/new/results.csv"
 	for value; do
 		echo "1,new,$nr_rows,$i,$value" >>"$work/new/samples.csv"
 		i=$((i + 1))
@@ -99,6 +100,10 @@ row primitives ticket up 0 tsc_mcycles 4000 4000 4000 4000 4000 4000 4000
 row primitives ticket smp 0 tsc_mcycles 10000 10000 10000 10000 10000 10000 10000
 row primitives ticket up-8 0 tsc_mcycles 2000 2000 2000 2000 2000 2000 2000
 row primitives ticket smp-8 0 tsc_mcycles 9000 9000 9000 9000 9000 9000 9000
+row primitives ticket-contended contended 0 tsc_mcycles 88000 88000 88000 88000 88000 88000 88000
+row int3 refs-own get-put 64 tsc_mcycles 40000 40000 40000 40000 40000 40000 40000
+row int3 refs-shared get-put 64 tsc_mcycles 400000 400000 400000 400000 400000 400000
+row strategy unsorted-16 change 16 ns 362000 363000 364000 365000 366000 367000 368000
 row victim in-code-16 taken 16 ns 50000 51000 52000 53000 54000 55000 900000
 row victim in-code-16 quiet 16 ns 0 0 0 0 0 1000 2000
 row propagation within any 1 ns 150 160 170 180 190 200 5000
@@ -119,9 +124,13 @@ for class in 64 within; do
 done
 check "a run with them becomes a page" tools/report -o "$page" "$work/new"
 equal "each has its figure" "$(grep -oE '<figure id="[^"]*' "$page" | sed 's/.*"//' | tr '\n' ' ')" \
-	"primitives-0 victim-0 propagation-0 protocols-0 hazard-0 "
+	"primitives-0 contended-0 strategy-0 victim-0 propagation-0 protocols-0 hazard-0 refs-0 "
 match "what a primitive gains" "$(row_of primitives-0 'ticket, with LOCK over without')" ' 2\.50 2\.50 – 2\.50 times 7 '
 match "on eight in turn" "$(row_of primitives-0 'ticket, eight in turn, with LOCK over without')" ' 4\.50 '
+match "what it costs in company" "$(row_of contended-0 'new: ticket-contended, 2 CPUs')" ' 88\.0 88\.0 – 88\.0 ticks 7 '
+match "and alone" "$(row_of contended-0 'new: ticket-contended, alone')" ' 10\.0 '
+match "a reference for all" "$(row_of refs-0 'new: refs-shared, 2 CPUs')" ' 400 400 – 400 ticks 6 '
+match "another way to patch" "$(row_of strategy-0 'unsorted-16')" ' 365 362 – 368 µs 7 '
 match "what a batch took, at worst" "$(row_of victim-0 'in-code-16, taken: max')" ' 900 – µs 7 '
 match "and where nobody patched" "$(row_of victim-0 'in-code-16, quiet: max')" ' 2\.00 – µs 7 '
 match "until new code runs" "$(row_of propagation-0 'page-4-4, any: median')" ' 0\.280 0\.250 – 6\.000 µs 7 '

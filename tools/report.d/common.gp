@@ -15,7 +15,7 @@ soft = "#808080"
 set border 3 lc rgb soft
 set tics nomirror tc rgb "black" scale 0.5
 set style fill solid noborder
-# 1 to 8 are series, in the order of the legend; report.css has the same.
+# 1 to 10 are series, in the order of the legend; report.css has the same.
 set linetype 1 lc rgb "#1f77b4"
 set linetype 2 lc rgb "#d1560a"
 set linetype 3 lc rgb "#0a8f68"
@@ -24,6 +24,8 @@ set linetype 5 lc rgb "#b8860b"
 set linetype 6 lc rgb "#4aa3d9"
 set linetype 7 lc rgb "#c2384b"
 set linetype 8 lc rgb "#7f7f7f"
+set linetype 9 lc rgb "#7d6a3a"
+set linetype 10 lc rgb "#5b5bd6"
 if (emulated) {
 	set label 99 "EMULATED" at graph 0.5, graph 0.5 center rotate by 20 font ",34" tc rgb "#e8c0c0" back
 }

@@ -4,6 +4,9 @@ load common
 set logscale x
 set xlabel unit
 set xrange [least / 1.5:greatest * 3]
+if (narrow && greatest / least > 2000) {
+	set xtics 100
+}
 set yrange [rows - 0.4:-0.6]
 set grid xtics lt 1 lc rgb grid lw 0.7
 eval "set ytics scale 0 (".tics.")"

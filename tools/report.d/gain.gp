@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-height = rows * (nr_series > 1 ? 2.6 : 1.8) + 6
+height = rows * (nr_series + 0.7) + 6
 load common
 set xlabel "times as long with LOCK"
 set xrange [0:]

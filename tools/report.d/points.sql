@@ -14,6 +14,6 @@ lines AS (SELECT p, s, 0 AS ord, NULL AS x, 'NaN NaN NaN NaN NaN ""' AS line FRO
 		coalesce(label, '')) FROM figure
 		WHERE value > 0 AND NOT EXISTS (SELECT 1 FROM curve WHERE curve.panel = figure.panel AND
 		curve.series = figure.series)
-	UNION ALL SELECT panel, series, 1, x, printf('%.6g %.6g NaN NaN NaN ""', x, value) FROM curve
+	UNION ALL SELECT panel, series, 1, x, printf('%.6g %.6g NaN NaN NaN "all"', x, value) FROM curve
 	UNION ALL SELECT p, s, 2, NULL, char(10) FROM block)
 SELECT line FROM lines ORDER BY p, s, ord, CAST(x AS REAL);

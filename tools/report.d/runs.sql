@@ -34,8 +34,8 @@ CREATE TEMP VIEW about AS SELECT run.run, run.emulated, facts.*, count.* FROM ru
 
 -- The suites that have a figure of their own.
 CREATE TEMP TABLE drawn (suite TEXT);
-INSERT INTO drawn VALUES ('primitives'), ('lock'), ('poke'), ('victim'), ('propagation'), ('protocols'),
-	('hazard'), ('sync'), ('switch');
+INSERT INTO drawn VALUES ('primitives'), ('lock'), ('poke'), ('strategy'), ('victim'),
+	('propagation'), ('protocols'), ('hazard'), ('int3'), ('sync'), ('switch');
 
 -- What can be said in one figure. XCHG has no prefix that could go.
 CREATE TEMP TABLE answer (run TEXT, ord REAL, big TEXT, small TEXT);
@@ -43,7 +43,8 @@ INSERT INTO answer SELECT s.run, 0,
 	printf('%.1f – %.1f ×', min(1.0 * s.p50 / u.p50), max(1.0 * s.p50 / u.p50)),
 	'as long for locks and counters in SMP form as in UP form'
 	FROM results AS s JOIN results AS u USING (run, suite, bench, sites, cpus)
-	WHERE s.suite = 'primitives' AND s.variant = 'smp' AND u.variant = 'up' AND u.p50 > 0
+	WHERE s.suite = 'primitives' AND u.p50 > 0
+	AND (s.variant, u.variant) IN (VALUES ('smp', 'up'), ('smp-8', 'up-8'))
 	AND s.bench <> 'xchg' GROUP BY s.run;
 INSERT INTO answer SELECT s.run, 1,
 	printf('%.1f – %.1f ×', min(1.0 * s.p50 / u.p50), max(1.0 * s.p50 / u.p50)),

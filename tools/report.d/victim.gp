@@ -6,11 +6,22 @@ set xlabel "µs taken from another CPU"
 set ylabel "share of samples above"
 set ytics ("1/2" 0.5, "1/10" 0.1, "1/100" 0.01, "1/1000" 0.001, "1e-4" 1e-4, "1e-5" 1e-5)
 set xrange [(least > greatest / 1e4 ? least : greatest / 1e4) / 1.5:greatest * 1.5]
+if (narrow && greatest / least > 2000) {
+	set xtics 100
+}
 set yrange [fewest / 1.5:1.1]
 set grid ytics xtics lt 1 lc rgb grid lw 0.7
+# From all samples a staircase; from order statistics those, and no more is known in between.
+all(y) = strcol(6) eq "all" ? y : NaN
+some(y) = strcol(6) eq "all" ? NaN : y
 do for [p = 0:panels - 1] {
 	set title word(names, p + 1)
 	b = p * nr_series
-	plot for [s = 4:nr_series - 1] data index b + s using 2:1 with steps dt (6, 4) lw 1.5 lt s - 3, \
-		for [s = 0:3] data index b + s using 2:1 with steps lw 2 lt s + 1
+	plot for [s = 4:nr_series - 1] data index b + s using 2:(all($1)) \
+			with steps dt (6, 4) lw 1.5 lt s - 3, \
+		for [s = 4:nr_series - 1] data index b + s using 2:(some($1)) \
+			with linespoints dt (6, 4) lw 1.5 pt 6 ps 0.5 lt s - 3, \
+		for [s = 0:3] data index b + s using 2:(all($1)) with steps lw 2 lt s + 1, \
+		for [s = 0:3] data index b + s using 2:(some($1)) \
+			with linespoints lw 1.5 pt 7 ps 0.5 lt s + 1
 }
