@@ -85,6 +85,7 @@ extern const struct suite suite_emulate;
 extern const struct suite suite_forms;
 extern const struct suite suite_hotplug;
 extern const struct suite suite_hazard;
+extern const struct suite suite_int3;
 extern const struct suite suite_interfere;
 extern const struct suite suite_lock;
 extern const struct suite suite_module;

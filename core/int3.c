@@ -97,3 +97,34 @@ noinstr bool int3_emulate_memory(struct trap_regs *regs, const u8 *addr)
 	nop_len = nop_len_at(addr);
 	return nop_len && int3_emulate(regs, (u64)addr, 0x90, nop_len, 0);
 }
+
+/* ---- A site among others ---- */
+
+static noinstr const struct smp_text_poke_loc *find_site(const struct smp_text_poke_loc *vec,
+							 u32 nr_entries, const u8 *addr)
+{
+	u32 low = 0, high = nr_entries;
+
+	while (low < high) {
+		u32 mid = low + (high - low) / 2;
+		const struct smp_text_poke_loc *tpl = &vec[mid];
+		const u8 *site = text_poke_addr(tpl);
+
+		if (site == addr)
+			return tpl;
+		if (site < addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+noinstr bool text_poke_emulate_site(const struct smp_text_poke_loc *vec, u32 nr_entries,
+				    struct trap_regs *regs)
+{
+	u64 addr = regs->ip - INT3_INSN_SIZE;
+	const struct smp_text_poke_loc *tpl = find_site(vec, nr_entries, (const u8 *)addr);
+
+	return tpl && int3_emulate(regs, addr, tpl->opcode, tpl->len, tpl->disp);
+}

@@ -46,62 +46,39 @@ int text_poke_init(void)
 
 /* ---- The #BP side: noinstr from here to put_text_poke_array(). ---- */
 
-static noinstr bool try_get_text_poke_array(struct text_poke_ref *ref)
+noinstr bool try_get_text_poke_array(u32 *ref)
 {
 	/*
 	 * A-refs: pairs with R-refs. Without it this CPU could trap on our INT3, find a reference
 	 * it may take, and still read entries of the batch before.
 	 */
-	u32 count = load_acquire(&ref->count);
+	u32 count = load_acquire(ref);
 
 	while (count) {
-		if (raw_atomic_try_cmpxchg(&ref->count, count, count + 1))
+		if (raw_atomic_try_cmpxchg(ref, count, count + 1))
 			return true;
-		count = load_acquire(&ref->count);
+		count = load_acquire(ref);
 	}
 	return false;
 }
 
-static noinstr void put_text_poke_array(struct text_poke_ref *ref)
+noinstr void put_text_poke_array(u32 *ref)
 {
 	/*
 	 * R-put: pairs with A-put. Without it the queue could be refilled while this CPU still
 	 * reads it.
 	 */
-	raw_atomic_dec(&ref->count);
-}
-
-static noinstr const struct smp_text_poke_loc *find_site(const u8 *addr)
-{
-	u32 low = 0, high = text_poke_array.nr_entries;
-
-	while (low < high) {
-		u32 mid = low + (high - low) / 2;
-		const struct smp_text_poke_loc *tpl = &text_poke_array.vec[mid];
-		const u8 *site = text_poke_addr(tpl);
-
-		if (site == addr)
-			return tpl;
-		if (site < addr)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return NULL;
+	raw_atomic_dec(ref);
 }
 
 noinstr bool smp_text_poke_int3_handler(struct trap_regs *regs)
 {
-	struct text_poke_ref *ref = &text_poke_array_refs[machine_this_cpu()];
-	u64 addr = regs->ip - INT3_INSN_SIZE;
-	const struct smp_text_poke_loc *tpl;
-	bool handled = false;
+	u32 *ref = &text_poke_array_refs[machine_this_cpu()].count;
+	bool handled;
 
 	if (!fault(HANDLER_WITHOUT_REF) && !try_get_text_poke_array(ref))
 		return false;
-	tpl = find_site((const u8 *)addr);
-	if (tpl)
-		handled = int3_emulate(regs, addr, tpl->opcode, tpl->len, tpl->disp);
+	handled = text_poke_emulate_site(text_poke_array.vec, text_poke_array.nr_entries, regs);
 	if (!fault(HANDLER_WITHOUT_REF))
 		put_text_poke_array(ref);
 	return handled;

@@ -253,6 +253,18 @@ int smp_text_poke_sync_each_cpu(void);
  */
 bool smp_text_poke_int3_handler(struct trap_regs *regs);
 
+/*
+ * The parts of it, for who measures them with entries and counts of his own. noinstr.
+ *
+ * try_get_text_poke_array() - one more in @ref, unless there is none; put_text_poke_array() - one
+ * less text_poke_emulate_site() - look for the site in @vec, which is sorted, and emulate it there
+ * Return: false when there is none; @regs is unchanged then.
+ */
+bool try_get_text_poke_array(u32 *ref);
+void put_text_poke_array(u32 *ref);
+bool text_poke_emulate_site(const struct smp_text_poke_loc *vec, u32 nr_entries,
+			    struct trap_regs *regs);
+
 /* What the last batch did, the last refusal, and a CPU's traps. Owner of text_mutex reads stats. */
 const struct smp_text_poke_stats *smp_text_poke_stats(void);
 const struct text_poke_refusal *smp_text_poke_refusal(void);

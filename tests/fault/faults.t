@@ -193,6 +193,8 @@ SELFTEST_LEFT_OUT,WRONG_CALL_TARGET emulate emulate/call call \(e8[0-9a-f]+\) un
 WRONG_RET emulate emulate/ret ret \(c3[0-9a-f]+\) under flags 0: sp is .* the CPU's
 WRONG_JMP emulate emulate/jmp8 jmp8 \(eb[0-9a-f]+\) under flags 0: ip is .* the CPU's
 WRONG_JMP emulate emulate/jmp32 jmp32 \(e9[0-9a-f]+\) under flags 0: ip is .* the CPU's
+WRONG_JMP int3 int3/jmp32 a pass did not do what its sites say
+WRONG_JCC int3 int3/jcc8 a pass did not do what its sites say
 WRONG_JCC emulate emulate/jcc8 jcc8 \(70[0-9a-f]+\) under flags 0: ip is .* the CPU's
 WRONG_JCC emulate emulate/jcc32 jcc32 \(0f80[0-9a-f]+\) under flags 0: ip is .* the CPU's
 WRONG_NOP emulate emulate/nops nops \(0f1f[0-9a-f]+\) under flags 0: trap vector is 6, the CPU's 3

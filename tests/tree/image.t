@@ -139,7 +139,7 @@ refute "control: something behind the table" 'more than zeros' \
 
 # Each is named, so that nothing here holds because a function has gone elsewhere.
 core_path=(smp_text_poke_bp_hook smp_text_poke_int3_handler int3_emulate int3_emulate_memory nop_bytes
-	machine_this_cpu)
+	machine_this_cpu text_poke_emulate_site try_get_text_poke_array put_text_poke_array trapped_hook)
 
 # Ways out that are meant: the hooks of #BP and of interrupts, what a CPU does between two states of a
 # rendezvous, and the ends of a trap that is not ours, which do not come back to the patched code.
