@@ -83,7 +83,7 @@ HOST_FLAGS = $(BASE) -D_GNU_SOURCE -fPIE -pthread
 HOST_LINK = -pie -pthread -Wl,--defsym=_stext=_init
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-.PHONY: all run soak usb sign compare test host image clean FORCE verify-method
+.PHONY: all run soak usb sign compare report verify-method test host image install uninstall clean FORCE
 .DELETE_ON_ERROR:
 all: image host
 
