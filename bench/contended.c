@@ -15,7 +15,6 @@ const struct series contended_series[CONTENDED_NR_SERIES] = {
 /* Long against the moments at which the CPUs come and go. */
 #define ROUND_NS (100 * NSEC_PER_USEC)
 #define CONTROL_PASSES 4096
-#define CONTROL_NS (2 * NSEC_PER_SEC) /* to lose an update in; it takes a round or two */
 #define STUCK_NS (2 * NSEC_PER_SEC) /* a holder may be out of sight for some of it, on the host */
 #define CONTROL_STUCK_NS (10 * NSEC_PER_MSEC)
 #define TRIAL_SPINS 1000
@@ -156,7 +155,7 @@ static int check_wait(struct bench_run *run, struct contended *c)
  */
 static int check_control(struct bench_run *run, struct contended *c)
 {
-	u64 deadline = rdtsc() + machine_ticks(CONTROL_NS);
+	u64 deadline = rdtsc() + machine_ticks(together_patience_ns());
 	struct found found = { 0 };
 	int err = 0;
 

@@ -137,12 +137,10 @@ static int no_lost_update_sample(struct bench_run *run, u64 *values)
 }
 
 /* Lost are some thousand a round, if the CPUs meet at all. */
-#define LOSE_NS (2 * NSEC_PER_SEC)
-
 static int up_loses_check(struct bench_run *run)
 {
 	struct switched *s = run->priv;
-	u64 deadline = rdtsc() + machine_ticks(LOSE_NS);
+	u64 deadline = rdtsc() + machine_ticks(together_patience_ns());
 	u64 lost = 0;
 	int err = region_locks_to(run, &s->region, false, SMP_UP_DS);
 

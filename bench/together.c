@@ -86,3 +86,8 @@ u64 together_ticks(const struct together *t)
 			longest = t->each[cpu].ticks;
 	return longest;
 }
+
+u64 together_patience_ns(void)
+{
+	return (machine_caps() & MACHINE_CAP_SILICON ? 2 : 15) * NSEC_PER_SEC;
+}

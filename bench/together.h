@@ -37,6 +37,13 @@ struct together {
  */
 int together_run(struct bench_run *run, struct together *t);
 
+/*
+ * together_patience_ns() - how long to wait for CPUs to meet in one line
+ *
+ * It takes a round or two; but a loaded machine runs emulated CPUs by turns.
+ */
+u64 together_patience_ns(void);
+
 /* together_ticks() - of the CPU that took longest, in the last round */
 u64 together_ticks(const struct together *t);
 

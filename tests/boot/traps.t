@@ -32,7 +32,7 @@ how() {
 }
 equal "suite check, with the NMIs" "$(how check . 0)" '3 ok: '
 match "suite poke: the row says what hit the CPU, and where" "$(how poke batch 8)" \
-	'3 fail: "(1 violations: )?vector 18 \(#MC\) on cpu 1 at (0x|text\+0x)[0-9a-f]+: [0-9a-f ]+$'
+	'3 fail: "(1 violations: )?vector 18 \(#MC\) on cpu 1 at ([a-z0-9-]+\+)?0x[0-9a-f]+: [0-9a-f ]+$'
 match "and what is there" "$(grep -m 1 ',poke,batch,' "$run/results.csv")" '[0-9a-f]{2}, [0-9]+ bytes, '
 match "the screen says that it goes on without it" "$(console traps)" '^poke/batch: 1 CPU stopped by a trap, 2 left$'
 equal "what came after it ran on the CPUs that were left" "$(how poke batch 9)" '2 ok: '
