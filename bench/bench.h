@@ -81,6 +81,7 @@ extern const struct suite *const suites[];
 extern const struct suite suite_alternatives;
 extern const struct suite suite_check;
 extern const struct suite suite_clients;
+extern const struct suite suite_clock;
 extern const struct suite suite_emulate;
 extern const struct suite suite_forms;
 extern const struct suite suite_hotplug;

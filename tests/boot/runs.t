@@ -27,7 +27,7 @@ run() {
 
 fact() { sed -n "s/^[^,]*,[^,]*,$1,//p" "$run/machine.csv"; }
 
-run smp2 2 check,emulate,forms,places,queue,lock,primitives,alternatives,switch,sync,poke,strategy,clients,module,hotplug,interfere,int3,victim,propagation,protocols,hazard 1,2,4,8,16,32,64,128,256 \
+run smp2 2 check,clock,emulate,forms,places,queue,lock,primitives,alternatives,switch,sync,poke,strategy,clients,module,hotplug,interfere,int3,victim,propagation,protocols,hazard 1,2,4,8,16,32,64,128,256 \
 	'needs serialize|needs silicon'
 equal "smp2: no CPU is missing" "$(fact up_reason)" ""
 match "smp2: what each CPU says of itself" "$(fact cpu1)" \
@@ -43,7 +43,7 @@ patched_itself smp2 "$run" smp
 match "smp2: time stamps are RDTSCP" "$(cat "$run/log.txt")" \
 	', 8 bytes, rdtscp: 0f ae e8 0f 31 0f ae e8 -> 0f 01 f9 0f ae e8 66 90$'
 
-run smp1 1 check,emulate,forms,places,queue,lock,primitives,alternatives,switch,sync,poke,strategy,clients,module,hotplug,interfere,int3,victim,propagation,split,protocols,hazard 1,16 'needs smp|needs serialize|needs silicon'
+run smp1 1 check,clock,emulate,forms,places,queue,lock,primitives,alternatives,switch,sync,poke,strategy,clients,module,hotplug,interfere,int3,victim,propagation,split,protocols,hazard 1,16 'needs smp|needs serialize|needs silicon'
 patched_itself smp1 "$run" up
 match "smp1: machine.csv says why it runs on one CPU" "$(fact up_reason)" '[a-z]{3,}'
 match "smp1: the screen says why" "$(console smp1)" '^why not more CPUs: .*[a-z]{3,}'

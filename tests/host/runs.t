@@ -15,7 +15,7 @@ smpoke=$B/host/smpoke
 out=$B/host-test
 rm -rf "$out"
 mkdir -p "$out"
-all=check,emulate,forms,places,queue,lock,primitives,alternatives,switch,sync,int3,poke,strategy,clients,module,hotplug,interfere,victim,propagation,protocols,hazard
+all=check,clock,emulate,forms,places,queue,lock,primitives,alternatives,switch,sync,int3,poke,strategy,clients,module,hotplug,interfere,victim,propagation,protocols,hazard
 lacks="needs irq_off|needs ring0"
 grep -qw serialize /proc/cpuinfo || lacks="$lacks|needs serialize"
 alone="needs smp|$lacks"
