@@ -19,6 +19,7 @@
 
 #define NR_SITES 256
 #define SITE_BYTES 7
+#define STUB_MAX_BYTES 16
 #define FRAME_BYTES 64
 
 static const struct series alternatives_series[] = { { "apply", "ns" } };
@@ -27,14 +28,24 @@ static const struct series alternatives_series[] = { { "apply", "ns" } };
 struct alt_subject {
 	u8 bytes[SITE_BYTES];
 	u8 len;
-	bool reads_one; /* its last four bytes are the displacement of tables->one */
+	/* Where the displacement in its last four bytes leads. */
+	enum {
+		LEADS_NOWHERE, /* there is none */
+		TO_ONE, /* tables->one */
+		TO_FUNCTION, /* which adds 1, and returns */
+		TO_STUB, /* the site's own, which adds 1, and jumps behind the site */
+	} to;
 	u16 flags; /* of the entry, whose feature every CPU has */
 };
 
-static const struct alt_subject same_length = { { 0x48, 0x8D, 0x80, 0x01 }, 7, false, 0 };
-static const struct alt_subject filled_up = { { 0x48, 0x8D, 0x40, 0x01 }, 4, false, 0 };
-static const struct alt_subject relocated = { { 0x48, 0x03, 0x05 }, 7, true, 0 };
-static const struct alt_subject kept = { { 0x48, 0x8D, 0x40, 0x01 }, 4, false, ALT_FLAG_NOT };
+static const struct alt_subject same_length = { { 0x48, 0x8D, 0x80, 0x01 }, 7, LEADS_NOWHERE, 0 };
+static const struct alt_subject filled_up = { { 0x48, 0x8D, 0x40, 0x01 }, 4, LEADS_NOWHERE, 0 };
+static const struct alt_subject relocated = { { 0x48, 0x03, 0x05 }, 7, TO_ONE, 0 };
+static const struct alt_subject relocated_call = { { CALL_INSN_OPCODE }, 5, TO_FUNCTION, 0 };
+static const struct alt_subject relocated_jump = { { JMP32_INSN_OPCODE }, 5, TO_STUB, 0 };
+static const struct alt_subject kept = {
+	{ 0x48, 0x8D, 0x40, 0x01 }, 4, LEADS_NOWHERE, ALT_FLAG_NOT
+};
 
 struct tables {
 	u64 one;
@@ -46,28 +57,52 @@ struct alt_bench {
 	struct region region;
 	struct tables *tables;
 	u8 *first; /* site */
+	u64 function;
+	u64 stub[NR_SITES];
 };
 
-static void emit_sites(struct assembler *a, u64 *ret_first)
+static void emit_add_1(struct assembler *a)
 {
+	asm_insn(a, ASM_ADD, 8, asm_reg(ASM_RAX), asm_imm(1));
+}
+
+static void emit_code(struct assembler *a, struct alt_bench *alt)
+{
+	u64 first;
+
 	asm_zero_eax(a);
-	*ret_first = asm_here(a);
+	first = asm_here(a);
+	alt->first = (u8 *)first;
 	for (u32 i = 0; i < NR_SITES; i++)
 		asm_nop(a, SITE_BYTES);
 	asm_ret(a);
+	alt->function = asm_here(a);
+	emit_add_1(a);
+	asm_ret(a);
+	for (u32 i = 0; i < NR_SITES; i++) {
+		alt->stub[i] = asm_here(a);
+		emit_add_1(a);
+		asm_jmp(a, ASM_NEAR, first + (i + 1) * SITE_BYTES);
+	}
 }
 
 static int build_region(struct alt_bench *alt)
 {
 	struct draft draft;
-	u64 first = 0;
-	int err = draft_begin(&draft, &alt->region, NR_SITES * SITE_BYTES + FRAME_BYTES, PAGE_BYTES,
+	int err = draft_begin(&draft, &alt->region,
+			      NR_SITES * (SITE_BYTES + STUB_MAX_BYTES) + FRAME_BYTES, PAGE_BYTES,
 			      0);
 
 	if (!err)
-		emit_sites(&draft.a, &first);
-	alt->first = (u8 *)first;
+		emit_code(&draft.a, alt);
 	return draft_finish(&draft, &alt->region, err);
+}
+
+static u64 target_of(const struct alt_bench *alt, const struct alt_subject *subject, u32 i)
+{
+	if (subject->to == TO_FUNCTION)
+		return alt->function;
+	return subject->to == TO_STUB ? alt->stub[i] : (u64)&alt->tables->one;
 }
 
 static void fill_entry(struct alt_bench *alt, const struct alt_subject *subject, u32 i)
@@ -75,10 +110,10 @@ static void fill_entry(struct alt_bench *alt, const struct alt_subject *subject,
 	struct alt_instr *entry = &alt->tables->entries[i];
 	u8 *replacement = alt->tables->replacements[i];
 	u8 *site = alt->first + i * SITE_BYTES;
-	s32 disp = (s32)((u8 *)&alt->tables->one - (replacement + subject->len));
+	s32 disp = (s32)(target_of(alt, subject, i) - (u64)(replacement + subject->len));
 
 	memcpy(replacement, subject->bytes, SITE_BYTES);
-	if (subject->reads_one)
+	if (subject->to != LEADS_NOWHERE)
 		memcpy(replacement + subject->len - sizeof(disp), &disp, sizeof(disp));
 	entry->instr_offset = (s32)(site - (u8 *)&entry->instr_offset);
 	entry->repl_offset = (s32)(replacement - (u8 *)&entry->repl_offset);
@@ -200,6 +235,8 @@ static const struct bench alternatives_benches[] = {
 	ALTERNATIVES_BENCH("same-length", same_length),
 	ALTERNATIVES_BENCH("filled-up", filled_up),
 	ALTERNATIVES_BENCH("relocated", relocated),
+	ALTERNATIVES_BENCH("relocated-call", relocated_call),
+	ALTERNATIVES_BENCH("relocated-jump", relocated_jump),
 	ALTERNATIVES_BENCH("kept", kept),
 };
 
