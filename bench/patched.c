@@ -110,5 +110,6 @@ void patched_facts(struct results *results)
 	write_number(results, "own_sequences_to_smp", p->nr_sequences_to_smp);
 	write_number(results, "own_locks_to_up_ns", p->to_up_ns);
 	write_number(results, "own_locks_to_smp_ns", p->to_smp_ns);
+	write_number(results, "own_pages_left_mapped", p->nr_left_mapped);
 	write_number(results, "own_lock_table_freed_bytes", (u64)(p->freed_end - p->freed));
 }

@@ -346,7 +346,7 @@ static const struct bench check_benches[] = {
 	TRAP_BENCH("trap-ud", bad_opcode),
 	TRAP_BENCH("trap-gp", bad_address),
 	PROBE_BENCH("refused", 0, 1, refused, refused_setup, target_teardown),
-	PROBE_BENCH("freed-page", MACHINE_CAP_SMP, 1, freed_page, freed_page_setup, NULL),
+	PROBE_BENCH("freed-page", 0, 1, freed_page, freed_page_setup, NULL),
 	PROBE_BENCH("lock-table", 0, 1, lock_table, lock_table_setup, region_run_teardown),
 };
 

@@ -140,10 +140,13 @@ static void note_form(void)
 /* Only once the map of pages is drawn; under text_mutex. Nothing is freed while it is needed. */
 static int free_tables(void)
 {
+	struct page_books books;
 	int err = free_smp_locks();
 
 	if (err || !alternatives_smp_state()->tables_freed)
 		return err;
+	page_alloc_audit(&books);
+	report.nr_left_mapped = (u32)books.nr_left_mapped;
 	report.freed = image->pages;
 	report.freed_end = image->pages_end;
 	/* It pointed into the table. */

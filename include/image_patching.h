@@ -67,6 +67,8 @@ struct image_patched {
 	struct smp_locks_result to_up, to_smp; /* what was changed; zero when nothing was */
 	u32 nr_sequences_to_up, nr_sequences_to_smp;
 	u64 to_up_ns, to_smp_ns;
+	u32 nr_left_mapped; /* pages that the machine could not put out of reach when they were
+			       freed */
 	const u8 *freed, *freed_end; /* pages given away; who reads them faults. NULL = none yet */
 };
 

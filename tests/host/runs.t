@@ -18,7 +18,7 @@ mkdir -p "$out"
 all=check,clock,emulate,forms,places,queue,lock,primitives,alternatives,switch,sync,int3,poke,strategy,clients,module,hotplug,interfere,victim,propagation,protocols,hazard
 lacks="needs irq_off|needs ring0"
 grep -qw serialize /proc/cpuinfo || lacks="$lacks|needs serialize"
-alone="needs smp|$lacks"
+alone="needs smp|needs tables_freed|$lacks"
 sizes=1,2,4,8,16,32,64,128,256
 
 # run NAME OPTION...: a run of its own; $run is its folder
