@@ -278,8 +278,8 @@ static const struct split splits[] = {
 	{                                                                                          \
 		.name = (title), .series = propagation_series, .nr_series = NR_PROPAGATION_SERIES, \
 		.min_cpus = 2, .needs_caps = MACHINE_CAP_SMP | MACHINE_CAP_SILICON,                \
-		.param = &splits[i], .setup = propagation_setup, .sample = propagation_sample,     \
-		.teardown = propagation_teardown,                                                  \
+		.budget_share = 2, .param = &splits[i], .setup = propagation_setup,                \
+		.sample = propagation_sample, .teardown = propagation_teardown,                    \
 	}
 
 static const struct bench propagation_benches[] = {
