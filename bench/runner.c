@@ -71,16 +71,19 @@ static u32 nr_sizes(const struct options *options, const struct bench *bench)
 	return nr ? nr : 1;
 }
 
-static u32 count_rows(const struct options *options, const struct suite *const *list)
+/* How many times a bench will run, or how many rows that gives. */
+static u32 count(const struct options *options, const struct suite *const *list, bool rows)
 {
 	u32 nr = 0;
 
 	for (u32 s = 0; list[s]; s++) {
 		if (s >= OPTIONS_MAX_SUITES || !options->suite_wanted[s])
 			continue;
-		for (u32 b = 0; b < list[s]->nr_benches; b++)
-			nr += list[s]->benches[b].nr_series *
-			      nr_sizes(options, &list[s]->benches[b]);
+		for (u32 b = 0; b < list[s]->nr_benches; b++) {
+			const struct bench *bench = &list[s]->benches[b];
+
+			nr += (rows ? bench->nr_series : 1) * nr_sizes(options, bench);
+		}
 	}
 	return nr;
 }
@@ -89,13 +92,15 @@ int runner_init(struct runner *runner, const struct options *options, struct res
 		const struct suite *const *list)
 {
 	const struct runner_plan *plan = runner_plan(options->plan);
-	u32 nr_rows = count_rows(options, list);
+	u32 nr_rows = count(options, list, true);
 	size_t fair_share = plan->samples_bytes / SAMPLE_ROW_BYTES / (nr_rows ? nr_rows : 1);
 
 	memset(runner, 0, sizeof(*runner));
 	runner->options = options;
 	runner->results = results;
 	runner->max_rows = nr_rows;
+	runner->nr_runs = count(options, list, false);
+	runner->begin = rdtsc();
 	/* The same for every row: else the suites that come last would have no samples. */
 	results->samples_per_row = fair_share < plan->samples_per_row ? (u32)fair_share
 								      : plan->samples_per_row;
@@ -468,8 +473,10 @@ struct runner_totals runner_run_suite(struct runner *runner, const struct suite 
 	for (u32 b = 0; b < suite->nr_benches; b++) {
 		const struct bench *bench = &suite->benches[b];
 
-		for (u32 i = 0; i < nr_sizes(options, bench); i++)
+		for (u32 i = 0; i < nr_sizes(options, bench); i++) {
 			run_bench(runner, suite, bench, i);
+			runner->nr_done++;
+		}
 	}
 	for (u32 i = first; i < runner->nr_rows; i++) {
 		enum row_status status = runner->rows[i].status;
@@ -480,5 +487,8 @@ struct runner_totals runner_run_suite(struct runner *runner, const struct suite 
 	}
 	totals.nr_rows = runner->nr_rows - first;
 	totals.ns = machine_ns(rdtsc() - begin);
+	if (runner->nr_done < runner->nr_runs)
+		totals.left_ns = machine_ns(rdtsc() - runner->begin) / runner->nr_done *
+				 (runner->nr_runs - runner->nr_done);
 	return totals;
 }

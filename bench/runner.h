@@ -29,11 +29,14 @@ struct runner {
 	u64 *samples; /* one column after the other */
 	u64 *sorted; /* one column: stats sort in place, samples.csv wants the order in time */
 	u64 *scratch;
+	u32 nr_runs, nr_done; /* of benches: as many as the wanted suites have, and over already */
+	u64 begin; /* time stamp, when the first of them began */
 };
 
 struct runner_totals {
 	u32 nr_rows, nr_ok, nr_fail, nr_skip; /* a hang counts as fail */
 	u64 ns;
+	u64 left_ns; /* what the others will take, if they take as long as those before; 0 = none */
 };
 
 /**

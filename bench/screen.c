@@ -54,9 +54,13 @@ void screen_suite_end(struct results *log, const struct suite *suite,
 {
 	u64 tenths = (totals->ns + NSEC_PER_TENTH / 2) / NSEC_PER_TENTH;
 
-	screen_say(log, "%s: %u rows: %u ok, %u fail, %u skip, %lu.%lu s\n", suite->name,
+	screen_say(log, "%s: %u rows: %u ok, %u fail, %u skip, %lu.%lu s", suite->name,
 		   totals->nr_rows, totals->nr_ok, totals->nr_fail, totals->nr_skip, tenths / 10,
 		   tenths % 10);
+	if (totals->left_ns)
+		screen_say(log, "; about %lu s left",
+			   (u64)((totals->left_ns + NSEC_PER_SEC - 1) / NSEC_PER_SEC));
+	screen_say(log, "\n");
 }
 
 static void list_bench(const struct bench *bench)
