@@ -51,7 +51,7 @@ struct bench {
 			   for */
 	bool per_batch; /* run once for each size of --batch, with run->sites set before set-up */
 	bool per_cpus; /* run once for each number of CPUs from 2 to all, run->cpus set before
-			  set-up; above 4 each power of two, and all */
+			  set-up; above 4 each power of two, and all; of an emulator 2 */
 
 	/*
 	 * Build the subject. Return: 0, or an error with run->reason set. -ERR_UNSUPPORTED = skip.

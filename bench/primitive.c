@@ -63,6 +63,19 @@ static u64 wait_begin(const struct pair *p)
 	return wait_turn(p);
 }
 
+/* Look, and try only when it is free, for that takes the line away from others. */
+static void wait_and_try(const struct pair *p, u32 bytes, void (*try)(const struct pair *p),
+			 enum asm_condition is_taken)
+{
+	u64 turn = wait_begin(p);
+
+	op(p, ASM_CMP, bytes, word_of(p), asm_imm(0));
+	asm_jump_if(p->a, ASM_IF_NOT_ZERO, turn);
+	try(p);
+	asm_jump_if(p->a, is_taken, turn);
+	asm_jmp(p->a, ASM_NEAR, p->taken);
+}
+
 /* ---- Spinlocks ---- */
 
 static void tas_try(const struct pair *p)
@@ -78,13 +91,7 @@ static void tas_take(const struct pair *p)
 
 static void tas_wait(const struct pair *p)
 {
-	u64 turn = wait_begin(p);
-
-	op(p, ASM_CMP, 4, word_of(p), asm_imm(0));
-	asm_jump_if(p->a, ASM_IF_NOT_ZERO, turn);
-	tas_try(p);
-	asm_jump_if(p->a, ASM_IF_CARRY, turn);
-	asm_jmp(p->a, ASM_NEAR, p->taken);
+	wait_and_try(p, 4, tas_try, ASM_IF_CARRY);
 }
 
 static void xchg_try(const struct pair *p)
@@ -102,13 +109,7 @@ static void xchg_take(const struct pair *p)
 
 static void xchg_wait(const struct pair *p)
 {
-	u64 turn = wait_begin(p);
-
-	op(p, ASM_CMP, 4, word_of(p), asm_imm(0));
-	asm_jump_if(p->a, ASM_IF_NOT_ZERO, turn);
-	xchg_try(p);
-	asm_jump_if(p->a, ASM_IF_NOT_ZERO, turn);
-	asm_jmp(p->a, ASM_NEAR, p->taken);
+	wait_and_try(p, 4, xchg_try, ASM_IF_NOT_ZERO);
 }
 
 static void store_zero(const struct pair *p)
@@ -272,13 +273,7 @@ static void write_take(const struct pair *p)
 
 static void write_wait(const struct pair *p)
 {
-	u64 turn = wait_begin(p);
-
-	op(p, ASM_CMP, 4, word_of(p), asm_imm(0));
-	asm_jump_if(p->a, ASM_IF_NOT_ZERO, turn);
-	write_try(p);
-	asm_jump_if(p->a, ASM_IF_NOT_ZERO, turn);
-	asm_jmp(p->a, ASM_NEAR, p->taken);
+	wait_and_try(p, 4, write_try, ASM_IF_NOT_ZERO);
 }
 
 /* ---- What sleeps in a kernel; here it spins ---- */
@@ -330,13 +325,7 @@ static void mutex_take(const struct pair *p)
 
 static void mutex_wait(const struct pair *p)
 {
-	u64 turn = wait_begin(p);
-
-	op(p, ASM_CMP, 8, word_of(p), asm_imm(0));
-	asm_jump_if(p->a, ASM_IF_NOT_ZERO, turn);
-	mutex_try(p);
-	asm_jump_if(p->a, ASM_IF_NOT_ZERO, turn);
-	asm_jmp(p->a, ASM_NEAR, p->taken);
+	wait_and_try(p, 8, mutex_try, ASM_IF_NOT_ZERO);
 }
 
 static void mutex_release(const struct pair *p)
@@ -395,7 +384,7 @@ static const struct {
 	[PRIMITIVE_XCHG] = { xchg_take, store_zero, xchg_wait, NULL },
 	[PRIMITIVE_TICKET] = { ticket_take, ticket_release, ticket_wait, NULL },
 	[PRIMITIVE_QUEUED] = { queued_take, store_low_byte, queued_wait, NULL },
-	[PRIMITIVE_READ] = { read_take, read_release, read_wait, NULL },
+	[PRIMITIVE_READ] = { read_take, read_release, read_wait, found_wrong },
 	[PRIMITIVE_WRITE] = { write_take, store_low_byte, write_wait, NULL },
 	[PRIMITIVE_SEMAPHORE] = { down, up, down_wait, go_on },
 	[PRIMITIVE_MUTEX] = { mutex_take, mutex_release, mutex_wait, found_wrong },
@@ -416,14 +405,30 @@ const struct primitive_kind primitive_kinds[NR_PRIMITIVES] = {
 	[PRIMITIVE_BIT] = { "bit", false, false, 0, 0, 0 },
 };
 
+/* A reader must find that whoever wrote has written both. */
+static void emit_holder(struct pair *p)
+{
+	if (p->primitive == PRIMITIVE_READ) {
+		asm_load(p->a, ASM_RAX, ASM_RDI, AT(counter));
+		op(p, ASM_CMP, 8, asm_reg(ASM_RAX), asm_mem(ASM_RDI, AT(mirror)));
+		asm_jump_if(p->a, ASM_IF_NOT_ZERO, p->odd);
+		p->done = asm_here(p->a);
+		return;
+	}
+	op(p, ASM_INC, 8, asm_mem(ASM_RDI, AT(counter)), asm_none());
+	if (p->primitive == PRIMITIVE_WRITE)
+		op(p, ASM_INC, 8, asm_mem(ASM_RDI, AT(mirror)), asm_none());
+}
+
 static void emit_pair(struct pair *p, bool counts)
 {
 	emitters[p->primitive].take(p);
 	p->taken = asm_here(p->a);
 	if (counts)
-		op(p, ASM_INC, 8, asm_mem(ASM_RDI, AT(counter)), asm_none());
+		emit_holder(p);
 	emitters[p->primitive].release(p);
-	p->done = asm_here(p->a);
+	if (!p->done)
+		p->done = asm_here(p->a);
 }
 
 static void emit_behind(const struct pair *p)

@@ -36,6 +36,7 @@ struct primitive_data {
 	} __attribute__((aligned(CACHE_LINE_BYTES))) object[PRIMITIVE_MAX_OBJECTS];
 	/* Incremented without a LOCK by who holds the lock. */
 	u64 counter __attribute__((aligned(FALSE_SHARING_BYTES)));
+	u64 mirror __attribute__((aligned(FALSE_SHARING_BYTES))); /* by a writer, right after */
 	u64 max_spins __attribute__((aligned(FALSE_SHARING_BYTES))); /* read only, at least 1 */
 };
 
@@ -56,7 +57,8 @@ typedef u64 (*primitive_fn)(struct primitive_data *data, u64 nr_passes,
 /**
  * primitive_build() - a loop over @nr_pairs pairs
  * @nr_objects: they are taken in turn
- * @counts: who holds the lock increments data->counter; only for locks of one holder
+ * @counts: who holds the lock increments data->counter, and a writer data->mirror; a reader looks
+ *          whether they are equal. Not for what is no lock.
  *
  * @nr_pairs 0 gives the empty loop. Return: as region_build_rmw().
  */

@@ -239,13 +239,13 @@ static const u32 ref = PRIMITIVE_REF, bit = PRIMITIVE_BIT;
 		.check = alone_check, .sample = alone_sample, .teardown = alone_teardown,          \
 	}
 
-#define CONTENDED_BENCH(title, primitive)                                                          \
+#define CONTENDED_BENCH(title, primitive, writer)                                                  \
 	{                                                                                          \
 		.name = title "-contended", .series = contended_series,                            \
 		.nr_series = CONTENDED_NR_SERIES, .needs_caps = MACHINE_CAP_SMP, .per_cpus = true, \
-		.param = &(primitive), .budget_share = 3, .setup = contended_setup,                \
-		.check = contended_check, .sample = contended_sample,                              \
-		.teardown = contended_teardown,                                                    \
+		.param = &(const struct contended_subject){ primitive, writer },                   \
+		.budget_share = 3, .setup = contended_setup, .check = contended_check,             \
+		.sample = contended_sample, .teardown = contended_teardown,                        \
 	}
 
 static const struct bench primitive_benches[] = {
@@ -259,16 +259,17 @@ static const struct bench primitive_benches[] = {
 	ALONE_BENCH("mutex", mutex),
 	ALONE_BENCH("ref", ref),
 	ALONE_BENCH("bit", bit),
-	CONTENDED_BENCH("tas", tas),
-	CONTENDED_BENCH("xchg", xchg),
-	CONTENDED_BENCH("ticket", ticket),
-	CONTENDED_BENCH("queued", queued),
-	CONTENDED_BENCH("rwlock-read", read),
-	CONTENDED_BENCH("rwlock-write", write),
-	CONTENDED_BENCH("semaphore", semaphore),
-	CONTENDED_BENCH("mutex", mutex),
-	CONTENDED_BENCH("ref", ref),
-	CONTENDED_BENCH("bit", bit),
+	CONTENDED_BENCH("tas", PRIMITIVE_TAS, false),
+	CONTENDED_BENCH("xchg", PRIMITIVE_XCHG, false),
+	CONTENDED_BENCH("ticket", PRIMITIVE_TICKET, false),
+	CONTENDED_BENCH("queued", PRIMITIVE_QUEUED, false),
+	CONTENDED_BENCH("rwlock-read", PRIMITIVE_READ, false),
+	CONTENDED_BENCH("rwlock-write", PRIMITIVE_WRITE, false),
+	CONTENDED_BENCH("rwlock-mixed", PRIMITIVE_READ, true),
+	CONTENDED_BENCH("semaphore", PRIMITIVE_SEMAPHORE, false),
+	CONTENDED_BENCH("mutex", PRIMITIVE_MUTEX, false),
+	CONTENDED_BENCH("ref", PRIMITIVE_REF, false),
+	CONTENDED_BENCH("bit", PRIMITIVE_BIT, false),
 };
 
 const struct suite suite_primitives = {

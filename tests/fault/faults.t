@@ -229,7 +229,7 @@ while read -r fault suite row reason; do
 done <<'END'
 ONLINE_WITHOUT_SYNC hotplug hotplug/resync serialised 0 times on its way in
 LOCKS_NOT_REMOVED switch switch/up-loses no update lost in UP form
-LOCKS_NOT_REMOVED primitives primitives/tas-contended no update lost without LOCKs
+LOCKS_NOT_REMOVED primitives primitives/tas-contended no update lost without 1 LOCKs
 LOCKS_NOT_RESTORED primitives primitives/tas-contended updates lost in SMP form
 LOCKS_NOT_RESTORED switch switch/no-lost-update updates lost in SMP form
 OMIT_INT3 forms forms/nop5-jmp32 vector [0-9]+

@@ -203,6 +203,63 @@ static void what_cannot_be_is_counted(void **state)
 	region_free(&region);
 }
 
+static void a_reader_sees_a_writer_in_the_middle(void **state)
+{
+	(void)state;
+	assert_int_equal(primitive_build(&region, PRIMITIVE_READ, 1, 1, true), 0);
+	for (u32 written = 0; written < 2; written++) {
+		set_words(0);
+		data.counter = 1;
+		data.mirror = written;
+		assert_int_equal(run(3), 0);
+		assert_int_equal(node.nr_errors, written ? 0 : 3);
+		assert_int_equal(data.object[0].word, 0);
+	}
+	region_free(&region);
+	build(PRIMITIVE_WRITE, 1, 1);
+	set_words(0);
+	assert_int_equal(run(3), 0);
+	assert_int_equal(data.mirror, 3);
+	region_free(&region);
+}
+
+#define NR_THREADS 4
+#define NR_THREAD_PASSES 50
+
+static struct primitive_node nodes[NR_THREADS];
+
+static void *run_passes(void *mine)
+{
+	assert_int_equal(((primitive_fn)region.text)(&data, NR_THREAD_PASSES, mine), 0);
+	return NULL;
+}
+
+/* More than one waits behind another, which two CPUs never show. */
+static void four_that_want_it_at_once_all_get_it(void **state)
+{
+	(void)state;
+	for (u32 primitive = 0; primitive < NR_PRIMITIVES; primitive++) {
+		const struct primitive_kind *kind = &primitive_kinds[primitive];
+		const u64 nr = NR_THREADS * NR_THREAD_PASSES;
+		pthread_t threads[NR_THREADS];
+
+		build(primitive, 1, 1);
+		set_words(kind->free);
+		data.max_spins = ~0ull;
+		memset(nodes, 0, sizeof(nodes));
+		for (u32 i = 0; i < NR_THREADS; i++) {
+			nodes[i].bit = i;
+			assert_int_equal(pthread_create(&threads[i], NULL, run_passes, &nodes[i]),
+					 0);
+		}
+		for (u32 i = 0; i < NR_THREADS; i++)
+			assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_int_equal(data.counter, kind->excludes ? nr : 0);
+		assert_int_equal(data.object[0].word, kind->free + nr * kind->each);
+		region_free(&region);
+	}
+}
+
 static void too_many_pairs_are_refused(void **state)
 {
 	(void)state;
@@ -226,6 +283,8 @@ int main(void)
 		cmocka_unit_test(free_is_taken_and_held_is_not),
 		cmocka_unit_test(who_waits_goes_on_when_it_comes_free),
 		cmocka_unit_test(what_cannot_be_is_counted),
+		cmocka_unit_test(a_reader_sees_a_writer_in_the_middle),
+		cmocka_unit_test(four_that_want_it_at_once_all_get_it),
 		cmocka_unit_test(too_many_pairs_are_refused),
 	};
 

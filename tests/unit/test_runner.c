@@ -294,6 +294,21 @@ static int note_cpus(struct bench_run *run)
 	return setup(run);
 }
 
+static void expect_asked(void **state, u32 nr_cpus, u32 caps, const u32 *asked, u32 nr)
+{
+	assert_int_equal(end(state), 0);
+	begin(state);
+	nr_asked = 0;
+	benches[0].per_cpus = true;
+	benches[0].setup = note_cpus;
+	fake.nr_cpus = nr_cpus;
+	fake.caps = caps;
+	run();
+	assert_int_equal(nr_asked, nr);
+	assert_int_equal(count_rows("results.csv"), 2 * nr);
+	assert_memory_equal(asked_cpus, asked, nr * sizeof(u32));
+}
+
 static void a_bench_per_cpus_runs_once_for_each_number_of_them(void **state)
 {
 	static const struct {
@@ -309,18 +324,18 @@ static void a_bench_per_cpus_runs_once_for_each_number_of_them(void **state)
 		{ 9, 5, { 2, 3, 4, 8, 9 } },
 	};
 
-	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {
-		assert_int_equal(end(state), 0);
-		begin(state);
-		nr_asked = 0;
-		benches[0].per_cpus = true;
-		benches[0].setup = note_cpus;
-		fake.nr_cpus = cases[i].nr_cpus;
-		run();
-		assert_int_equal(nr_asked, cases[i].nr);
-		assert_int_equal(count_rows("results.csv"), 2 * cases[i].nr);
-		assert_memory_equal(asked_cpus, cases[i].asked, cases[i].nr * sizeof(u32));
-	}
+	for (u32 i = 0; i < ARRAY_SIZE(cases); i++)
+		expect_asked(state, cases[i].nr_cpus, MACHINE_CAP_SMP | MACHINE_CAP_SILICON,
+			     cases[i].asked, cases[i].nr);
+}
+
+/* Its CPUs may be more than those that it runs on. */
+static void of_an_emulator_it_asks_for_two(void **state)
+{
+	static const u32 two = 2, none;
+
+	expect_asked(state, 9, MACHINE_CAP_SMP, &two, 1);
+	expect_asked(state, 1, 0, &none, 1);
 }
 
 static void a_bench_of_a_longer_plan_leaves_no_row(void **state)
@@ -413,6 +428,7 @@ int main(void)
 		TEST(lost_cpus_do_not_count),
 		TEST(a_bench_per_batch_runs_once_for_each_size_asked_for),
 		TEST(a_bench_per_cpus_runs_once_for_each_number_of_them),
+		TEST(of_an_emulator_it_asks_for_two),
 		TEST(a_bench_of_a_longer_plan_leaves_no_row),
 		TEST(a_share_of_the_budget_is_kept),
 		TEST(a_wrong_row_in_the_table_of_benches_is_said_and_not_run),
