@@ -230,7 +230,7 @@ done <<'END'
 ONLINE_WITHOUT_SYNC hotplug hotplug/resync serialised 0 times on its way in
 LOCKS_NOT_REMOVED switch switch/up-loses no update lost in UP form
 LOCKS_NOT_REMOVED primitives primitives/tas-contended no update lost without 1 LOCKs
-LOCKS_NOT_RESTORED primitives primitives/tas-contended updates lost in SMP form
+LOCKS_NOT_RESTORED primitives primitives/tas-contended (updates lost in SMP form|1 of 2 prefixes switched)
 LOCKS_NOT_RESTORED switch switch/no-lost-update updates lost in SMP form
 OMIT_INT3 forms forms/nop5-jmp32 vector [0-9]+
 OMIT_INT3 hazard hazard/int3-batch [1-9][0-9]* torn

@@ -109,7 +109,7 @@ spoiled "a skip that is not allowed" 'skipped: lock/bts-1line' results.csv \
 	'/bts-1line,90,/s/,ok,,/,skip,needs smp,/'
 spoiled "a skip for another reason" 'wrong reason' results.csv 's/needs smp/needs luck/'
 spoiled "a violation" 'violations: bts-1line 1' results.csv '/bts-1line,90,/s/,0,ok,/,1,ok,/'
-spoiled "another env" 'env tcg' results.csv '/bts-1line,90,/s/host$/tcg/'
+spoiled "another env" 'env tcg' results.csv '/bts-1line,90,/s/,host,/,tcg,/'
 spoiled "a sync too few" 'three syncs for 256 sites: clients/tracer-300' results.csv \
 	'/,tracer-300,syncs,/s/(count,[0-9]+),12/\1,11/'
 spoiled "figures out of order" 'out of order: lock/bts-1line' results.csv \
