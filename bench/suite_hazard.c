@@ -346,9 +346,9 @@ static const struct hazard_subject no_sync2 = { IMM_WHOLE, &without_sync2 };
 #define HAZARD_BENCH(title, subject)                                                               \
 	{                                                                                          \
 		.name = (title), .series = hazard_series, .nr_series = NR_HAZARD_SERIES,           \
-		.min_cpus = 2, .needs_caps = MACHINE_CAP_SMP, .param = &(subject),                 \
-		.setup = hazard_setup, .check = hazard_check, .sample = hazard_sample,             \
-		.teardown = hazard_teardown,                                                       \
+		.min_cpus = 2, .needs_caps = MACHINE_CAP_SMP, .budget_share = 2,                   \
+		.param = &(subject), .setup = hazard_setup, .check = hazard_check,                 \
+		.sample = hazard_sample, .teardown = hazard_teardown,                              \
 	}
 
 static const struct bench hazard_benches[] = {

@@ -286,30 +286,30 @@ static const struct protocol timed_0_across = { TIMED(0), true };
 static const struct protocol timed_2000_across = { TIMED(2000), true };
 static const struct protocol copy_across = { { .how = CHANGE_COPY }, true };
 
-#define PROTOCOL_BENCH(title, subject)                                                             \
+#define PROTOCOL_BENCH(title, subject, share)                                                      \
 	{                                                                                          \
 		.name = (title), .series = protocol_series, .nr_series = NR_PROTOCOL_SERIES,       \
-		.min_cpus = 2, .needs_caps = MACHINE_CAP_SMP, .param = &(subject),                 \
-		.setup = protocol_setup, .check = protocol_check, .sample = protocol_sample,       \
-		.teardown = protocol_teardown,                                                     \
+		.min_cpus = 2, .needs_caps = MACHINE_CAP_SMP, .budget_share = (share),             \
+		.param = &(subject), .setup = protocol_setup, .check = protocol_check,             \
+		.sample = protocol_sample, .teardown = protocol_teardown,                          \
 	}
 
 static const struct bench protocol_benches[] = {
-	PROTOCOL_BENCH("int3-batch", batch),
-	PROTOCOL_BENCH("int3-single", single),
-	PROTOCOL_BENCH("nmi-sync", nmi_sync),
-	PROTOCOL_BENCH("stop-machine", stopped),
-	PROTOCOL_BENCH("int3-batch-across", batch_across),
-	PROTOCOL_BENCH("store-8", one_store),
-	PROTOCOL_BENCH("timed-100000", timed_100000),
-	PROTOCOL_BENCH("timed-10000", timed_10000),
-	PROTOCOL_BENCH("timed-2000", timed_2000),
-	PROTOCOL_BENCH("timed-500", timed_500),
-	PROTOCOL_BENCH("timed-0", timed_0),
-	PROTOCOL_BENCH("timed-2000-across", timed_2000_across),
-	PROTOCOL_BENCH("timed-0-across", timed_0_across),
-	PROTOCOL_BENCH("copy", copy),
-	PROTOCOL_BENCH("copy-across", copy_across),
+	PROTOCOL_BENCH("int3-batch", batch, 2),
+	PROTOCOL_BENCH("int3-single", single, 1),
+	PROTOCOL_BENCH("nmi-sync", nmi_sync, 2),
+	PROTOCOL_BENCH("stop-machine", stopped, 1),
+	PROTOCOL_BENCH("int3-batch-across", batch_across, 2),
+	PROTOCOL_BENCH("store-8", one_store, 2),
+	PROTOCOL_BENCH("timed-100000", timed_100000, 2),
+	PROTOCOL_BENCH("timed-10000", timed_10000, 2),
+	PROTOCOL_BENCH("timed-2000", timed_2000, 2),
+	PROTOCOL_BENCH("timed-500", timed_500, 2),
+	PROTOCOL_BENCH("timed-0", timed_0, 2),
+	PROTOCOL_BENCH("timed-2000-across", timed_2000_across, 2),
+	PROTOCOL_BENCH("timed-0-across", timed_0_across, 2),
+	PROTOCOL_BENCH("copy", copy, 2),
+	PROTOCOL_BENCH("copy-across", copy_across, 2),
 };
 
 const struct suite suite_protocols = {
