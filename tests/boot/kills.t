@@ -36,7 +36,7 @@ killed_boot() {
 }
 
 # whole_rows FILE: what follows the last line end is blank, every line has all columns
-whole_rows() { awk -F, 'NF && $20 !~ /"/ && NF != 21 { bad = 1; print FILENAME ": " $0 } END { exit bad }' "$1"; }
+whole_rows() { awk -F, 'NF && $20 !~ /"/ && NF != 23 { bad = 1; print FILENAME ": " $0 } END { exit bad }' "$1"; }
 
 make_stick kills "$options\n"
 for ((i = 1; i <= nr_kills; i++)); do
