@@ -13,6 +13,8 @@ const struct series contended_series[CONTENDED_NR_SERIES] = {
 
 /* Long against the moments at which the CPUs come and go. */
 #define ROUND_NS (100 * NSEC_PER_USEC)
+/* Few: where CPUs are run in turn, each pass of a fair lock can take a whole turn. */
+#define FIRST_PASSES 2
 /*
  * CPUs that an emulator or a hypervisor runs in turn meet only at the end of a turn, so a round has
  * to grow to be longer than that.
@@ -217,9 +219,9 @@ int contended_check(struct bench_run *run)
 	if (!err)
 		err = check_controls(run, c);
 	spin_at_most(c, STUCK_NS);
-	c->nr_passes = 16;
-	while (!err &&
-	       (c->nr_passes == 16 || together_ticks(&c->together) < machine_ticks(ROUND_NS))) {
+	c->nr_passes = FIRST_PASSES;
+	while (!err && (c->nr_passes == FIRST_PASSES ||
+			together_ticks(&c->together) < machine_ticks(ROUND_NS))) {
 		c->nr_passes *= 2;
 		err = judged_round(run, c, &found);
 	}

@@ -221,13 +221,12 @@ static int warm_up(struct bench_run *run)
 static bool want_sample(const struct runner *runner, const struct bench *bench, size_t nr,
 			u64 spent)
 {
-	u64 budget = machine_ticks(runner_plan(runner->options->plan)->budget_ns);
+	u64 whole = machine_ticks(runner_plan(runner->options->plan)->budget_ns);
+	u64 budget = bench->budget_share ? whole / bench->budget_share : whole;
 
-	if (bench->budget_share)
-		budget /= bench->budget_share;
 	if (bench->nr_samples)
 		return nr < bench->nr_samples;
-	return nr < SAMPLES_MAX && spent < HARD_LIMIT * budget &&
+	return nr < SAMPLES_MAX && spent < HARD_LIMIT * whole &&
 	       (nr < SAMPLES_MIN || spent < budget);
 }
 
