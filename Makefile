@@ -57,8 +57,8 @@ BENCH = answers assemble bench cell change client contended csv draft emulation 
 	summary switch_time target text together toggle trapped_sites two_patchers victim
 EFI_C = acpi alloc apic arena args clock console cpu_look cpu_state cpus deadman facts \
 	fatal files firmware identify idt image interrupt main memory mp mp_ladder nmi paging \
-	results smbios state strings sync text time topology trap_handlers volume
-EFI_S = ap_entry catch selftest switch vectors
+	results sipi smbios state strings sync text time topology trap_handlers volume
+EFI_S = ap_entry catch selftest switch trampoline vectors
 HOST = alias clock cpus facts files image interrupt machine main near own_text pages \
 	results sync text traps
 HOST_S = selftest

@@ -26,6 +26,14 @@ bool apic_detect(struct percpu *pc)
 	return true;
 }
 
+void apic_follow_boot_cpu(void)
+{
+	u64 base = rdmsr(MSR_APIC_BASE);
+
+	if (!boot_percpu.apic && !(base & APIC_BASE_X2APIC))
+		wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLED | APIC_BASE_X2APIC);
+}
+
 bool apic_my_id(u32 *ret_id)
 {
 	struct percpu probe = { 0 };

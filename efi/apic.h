@@ -49,6 +49,9 @@ static force_inline void apic_eoi(struct percpu *pc)
  */
 bool apic_detect(struct percpu *pc);
 
+/* apic_follow_boot_cpu() - x2APIC on the calling CPU, too; INIT has left it without */
+void apic_follow_boot_cpu(void);
+
 /* apic_my_id() - the calling CPU's id, before it has a struct percpu; false as above */
 bool apic_my_id(u32 *ret_id);
 

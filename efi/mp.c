@@ -17,6 +17,7 @@
 #include "mem.h"
 #include "mp_ladder.h"
 #include "paging.h"
+#include "sipi.h"
 #include "strings.h"
 #include "x86.h"
 
@@ -189,6 +190,7 @@ static void EFIAPI ap_entry(void *unused)
 	/* A CPU that firmware woke and that got lost on the way to us. */
 	while (fault(AP_NEVER_ARRIVES))
 		cpu_relax();
+	apic_follow_boot_cpu();
 	if (!apic_my_id(&apic_id))
 		return;
 	pc = slot_of(apic_id);
@@ -232,6 +234,8 @@ static void take_cpus(u32 nr_wanted)
 	cpus.slots = slots;
 	cpus.nr_slots = nr_slots;
 	cpus.entry = ap_entry;
+	cpus.own_prepare = sipi_prepare;
+	cpus.own_start = sipi_start;
 	if (prepare_slots())
 		reason = mp_ladder_climb(&cpus, wanted, nr_wanted);
 	else

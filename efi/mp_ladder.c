@@ -220,6 +220,21 @@ static EFI_STATUS start_in_timer(void)
 	return EFI_ERROR(waited_status) ? waited_status : EFI_TIMEOUT;
 }
 
+static EFI_STATUS start_by_sipi(void)
+{
+	EFI_STATUS status = cpus.own_prepare ? cpus.own_prepare(cpus.entry) : EFI_UNSUPPORTED;
+	u32 i, nr_started = 0;
+
+	if (EFI_ERROR(status))
+		return status;
+	for (i = 0; i < cpus.nr_slots; i++) {
+		status = cpus.own_start(&cpus.slots[i]);
+		if (!EFI_ERROR(status))
+			nr_started++;
+	}
+	return nr_started ? EFI_SUCCESS : status;
+}
+
 /* The CPUs read may_come on their way in: before they are started. */
 static EFI_STATUS start(enum machine_start which)
 {
@@ -232,9 +247,16 @@ static EFI_STATUS start(enum machine_start which)
 	store_release(&may_come, which != START_TIMER);
 	if (fault(MP_REFUSED))
 		return EFI_UNSUPPORTED;
-	if (which == START_ALL)
+	switch (which) {
+	case START_ALL:
 		return start_all();
-	return which == START_EACH ? start_each() : start_in_timer();
+	case START_EACH:
+		return start_each();
+	case START_SIPI:
+		return start_by_sipi();
+	default:
+		return start_in_timer();
+	}
 }
 
 bool mp_ladder_may_come(void)
@@ -374,8 +396,8 @@ static bool try_rung(enum machine_start which, u32 nr_wanted)
 		return true;
 	}
 	note(which, "firmware started CPUs and none came");
-	/* In "timer" firmware waits for them, and so would we. */
-	if (which == START_TIMER || !wait_for_firmware())
+	/* In "timer" firmware waits for them, and so would we; in "sipi" it knows of nothing. */
+	if (which == START_TIMER || which == START_SIPI || !wait_for_firmware())
 		return true;
 	out = false;
 	rung = START_UP;
@@ -384,7 +406,7 @@ static bool try_rung(enum machine_start which, u32 nr_wanted)
 
 static bool is_tried(enum machine_start which, enum machine_start wanted)
 {
-	return wanted == START_AUTO || wanted == which;
+	return wanted == which || (wanted == START_AUTO && which != START_SIPI);
 }
 
 /* When nothing worked: the first way says most. */
@@ -411,6 +433,7 @@ const char *mp_ladder_climb(const struct mp_cpus *them, enum machine_start wante
 
 	cpus = *them;
 	rung = START_UP;
+	out = false;
 	reason_text[0] = '\0';
 	for (i = START_ALL; i < START_UP; i++) {
 		if (is_tried((enum machine_start)i, wanted) &&
@@ -450,6 +473,9 @@ int mp_ladder_descend(void)
 	cpus_forget();
 	if (!all_back)
 		return -ERR_TIMEOUT;
+	/* Firmware does not know where they went, and gets none of them back. */
+	if (rung == START_SIPI)
+		return 0;
 	/* All are home even if firmware never says so; but then it must not go on without us. */
 	out = !wait_for_firmware();
 	return 0;

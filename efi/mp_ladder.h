@@ -6,6 +6,7 @@
  *   all       one call of StartupAllAPs() that does not wait
  *   each      StartupThisAP() for each of them, where firmware does that without waiting
  *   timer     StartupAllAPs() that waits, while the run goes on in a timer event of firmware
+ *   sipi      by INIT and SIPI, past firmware, which does not get them back; only when asked for
  *   up        none: the boot CPU alone
  *
  * What a CPU does when it has come is not known here, and neither are page tables; so all of this
@@ -23,6 +24,9 @@ struct mp_cpus {
 	struct percpu *slots; /* one for each other CPU; mp_number and apic_id filled */
 	u32 nr_slots;
 	mp_procedure entry; /* what firmware calls on each */
+	/* "sipi": a page for all, then each. May be NULL. */
+	EFI_STATUS (*own_prepare)(mp_procedure entry);
+	EFI_STATUS (*own_start)(struct percpu *pc);
 	void (*before)(void *ctx, enum machine_start how); /* each way; may be NULL */
 	void *ctx;
 	u32 leave_out; /* bit mask of ways that are not tried */

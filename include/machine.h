@@ -75,6 +75,7 @@ enum machine_start {
 	START_ALL, /* firmware starts all at once, without waiting */
 	START_EACH, /* firmware starts each, without waiting */
 	START_TIMER, /* firmware waits for them, and we run in its timer event */
+	START_SIPI, /* without firmware, by INIT and SIPI; never tried unless asked for */
 	START_UP, /* none */
 	NR_MACHINE_STARTS,
 };
@@ -83,8 +84,8 @@ enum machine_start {
 static inline const char *machine_start_name(enum machine_start how)
 {
 	static const char *const names[NR_MACHINE_STARTS] = {
-		[START_AUTO] = "auto",	 [START_ALL] = "all", [START_EACH] = "each",
-		[START_TIMER] = "timer", [START_UP] = "up",
+		[START_AUTO] = "auto",	 [START_ALL] = "all",	[START_EACH] = "each",
+		[START_TIMER] = "timer", [START_SIPI] = "sipi", [START_UP] = "up",
 	};
 
 	return names[how];

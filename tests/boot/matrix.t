@@ -72,7 +72,8 @@ run_case() {
 	[[ $want != skip\ * ]] || { skip "$name" "${want#skip }" && return; }
 	firmware=$(sed -n 's/.*--ovmf \([^ ]*\).*/\1/p' <<<"$arguments")
 	[ -z "$firmware" ] || [ -f "$firmware" ] || { skip "$name" "there is no $firmware" && return; }
-	make_stick "$name" "--quick ${options:---suite check,forms}\n"
+	[[ $options == *--suite* ]] || options="--suite check,forms $options"
+	make_stick "$name" "--quick $options\n"
 	# shellcheck disable=SC2086 # arguments, each without a blank
 	if [[ $want =~ ^when\ (.*)\ do\ (.*)\;\ (.*)$ ]]; then
 		pattern=${BASH_REMATCH[1]} command=${BASH_REMATCH[2]} want=${BASH_REMATCH[3]}

@@ -38,7 +38,8 @@ static struct stand_in {
 	bool silent; /* never signals */
 	bool no_timer; /* no event comes while it waits */
 	bool no_events;
-	u32 nr_all, nr_each, nr_waiting, nr_stopped;
+	EFI_STATUS own_page, own[NR_APS];
+	u32 nr_all, nr_each, nr_waiting, nr_stopped, nr_own;
 	EFI_EVENT_NOTIFY notify;
 	bool armed;
 } fw;
@@ -214,6 +215,24 @@ static EFI_STATUS EFIAPI startup_this_ap(struct mp_services *this, mp_procedure 
 	if (!fw.each[i])
 		start_ap(i, done);
 	return fw.each[i];
+}
+
+/* Past firmware: it is in none of its states, and knows of nothing. */
+static EFI_STATUS own_prepare(mp_procedure procedure)
+{
+	assert_ptr_equal(procedure, ap_entry);
+	return fw.own_page;
+}
+
+static EFI_STATUS own_start(struct percpu *pc)
+{
+	u32 i = (u32)(pc - slots);
+
+	assert_int_equal(bare_depth, 0);
+	fw.nr_own++;
+	if (!fw.own[i])
+		start_ap(i, NULL);
+	return fw.own[i];
 }
 
 static EFI_STATUS EFIAPI create_event(UINT32 type, EFI_TPL tpl, EFI_EVENT_NOTIFY notify, void *ctx,

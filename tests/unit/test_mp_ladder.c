@@ -38,7 +38,8 @@ static void count_before(void *ctx, enum machine_start how)
 {
 	assert_ptr_equal(ctx, nr_before);
 	/* Nothing of it has happened yet. */
-	assert_int_equal(how == START_ALL    ? fw.nr_all
+	assert_int_equal(how == START_SIPI   ? fw.nr_own
+			 : how == START_ALL  ? fw.nr_all
 			 : how == START_EACH ? fw.nr_each
 					     : fw.nr_waiting,
 			 0);
@@ -47,8 +48,8 @@ static void count_before(void *ctx, enum machine_start how)
 
 static const char *climb(enum machine_start wanted)
 {
-	struct mp_cpus cpus = { &services,    slots,	 NR_APS,   ap_entry,
-				count_before, nr_before, leave_out };
+	struct mp_cpus cpus = { &services, slots,	 NR_APS,    ap_entry, own_prepare,
+				own_start, count_before, nr_before, leave_out };
 
 	return mp_ladder_climb(&cpus, wanted, 1 + NR_APS);
 }
@@ -138,6 +139,7 @@ static void firmware_that_refuses_everything_leaves_one_cpu_and_says_what_it_sai
 	assert_non_null(strstr(reason, "each: firmware does not understand the request"));
 	assert_non_null(strstr(reason, "timer: firmware says that the other CPUs are busy"));
 	assert_int_equal(mp_ladder_rung(), START_UP);
+	assert_int_equal(fw.nr_own, 0);
 	expect_home();
 }
 
@@ -188,7 +190,7 @@ static void a_cpu_that_is_late_turns_round(void **state)
 
 static void a_cpu_that_is_lost_is_named_and_not_forgotten(void **state)
 {
-	for (enum machine_start way = START_ALL; way < START_UP; way++) {
+	for (enum machine_start way = START_ALL; way < START_SIPI; way++) {
 		set_up(state);
 		fw.loses[0] = true;
 		assert_non_null(strstr(climb(way), "1 of 3 other CPUs, APIC ids 100"));
@@ -211,7 +213,7 @@ static void silence_at_the_end_is_no_failure_but_firmware_is_not_gone_back_to(vo
 
 static void one_way_can_be_forced(void **state)
 {
-	for (enum machine_start way = START_ALL; way < START_UP; way++) {
+	for (enum machine_start way = START_ALL; way < START_SIPI; way++) {
 		set_up(state);
 		assert_null(climb(way));
 		assert_int_equal(mp_ladder_rung(), way);
@@ -222,6 +224,35 @@ static void one_way_can_be_forced(void **state)
 		assert_int_equal(fw.nr_waiting, way == START_TIMER);
 		tear_down(state);
 	}
+}
+
+static void past_firmware_only_when_asked_for_and_never_back(void **state)
+{
+	(void)state;
+	assert_null(climb(START_SIPI));
+	assert_int_equal(mp_ladder_rung(), START_SIPI);
+	assert_int_equal(nr_numbered, NR_APS);
+	assert_int_equal(fw.nr_own, NR_APS);
+	assert_int_equal(nr_before[START_SIPI], 1);
+	assert_int_equal(mp_ladder_descend(), 0);
+	assert_false(mp_ladder_all_home());
+	assert_int_equal(fw.nr_stopped, NR_APS);
+	assert_int_equal(fw.nr_all + fw.nr_each + fw.nr_waiting + nr_events, 0);
+}
+
+static void past_firmware_a_cpu_may_not_begin_and_a_page_not_be_had(void **state)
+{
+	(void)state;
+	fw.own[0] = EFI_TIMEOUT;
+	assert_non_null(strstr(climb(START_SIPI), "1 of 3 other CPUs, APIC ids 100"));
+	assert_int_equal(nr_numbered, 2);
+	assert_int_equal(mp_ladder_descend(), -ERR_TIMEOUT);
+	tear_down(state);
+	set_up(state);
+	fw.own_page = EFI_OUT_OF_RESOURCES;
+	assert_non_null(strstr(climb(START_SIPI), "sipi: "));
+	assert_int_equal(fw.nr_own, 0);
+	expect_home();
 }
 
 static void each_way_is_told_of_before_and_those_that_hung_are_left_out(void **state)
@@ -240,7 +271,7 @@ static void each_way_is_told_of_before_and_those_that_hung_are_left_out(void **s
 
 static void those_above_the_number_wanted_come_and_are_not_used(void **state)
 {
-	struct mp_cpus cpus = { &services, slots, NR_APS, ap_entry, NULL, NULL, 0 };
+	struct mp_cpus cpus = { &services, slots, NR_APS, ap_entry, NULL, NULL, NULL, NULL, 0 };
 
 	(void)state;
 	assert_null(mp_ladder_climb(&cpus, START_AUTO, 2));
@@ -267,6 +298,8 @@ int main(void)
 		TEST(a_cpu_that_is_lost_is_named_and_not_forgotten),
 		TEST(silence_at_the_end_is_no_failure_but_firmware_is_not_gone_back_to),
 		TEST(one_way_can_be_forced),
+		TEST(past_firmware_only_when_asked_for_and_never_back),
+		TEST(past_firmware_a_cpu_may_not_begin_and_a_page_not_be_had),
 		TEST(each_way_is_told_of_before_and_those_that_hung_are_left_out),
 		TEST(those_above_the_number_wanted_come_and_are_not_used),
 	};
