@@ -28,21 +28,22 @@ static bool left_out(const struct prefix_change *change)
 					      : fault(LOCKS_NOT_REMOVED);
 }
 
-/* One entry, one outcome. */
-static void change_entry(const struct prefix_change *change, const s32 *entry,
-			 struct smp_locks_result *ret)
+/* One entry, one outcome; the first is what all but a few have, and has no branch taken. */
+static force_inline void change_entry(const struct prefix_change *change, const s32 *entry,
+				      struct smp_locks_result *ret)
 {
 	u8 *prefix = (u8 *)entry + *entry;
+	bool in_text = prefix >= change->text && prefix < change->text_end + fault(LOCKS_TEXT_END);
 
-	if (!*entry) {
-		ret->nr_zero++;
-	} else if (prefix < change->text || prefix >= change->text_end + fault(LOCKS_TEXT_END)) {
-		ret->nr_out_of_range++;
-		note_unexpected(ret, entry);
-	} else if (*prefix == change->from) {
+	if (__builtin_expect(*entry && in_text && *prefix == change->from, 1)) {
 		if (!left_out(change))
 			*(volatile u8 *)(prefix + change->delta) = change->to;
 		ret->nr_changed++;
+	} else if (!*entry) {
+		ret->nr_zero++;
+	} else if (!in_text) {
+		ret->nr_out_of_range++;
+		note_unexpected(ret, entry);
 	} else if (*prefix == change->to) {
 		ret->nr_already++;
 	} else {
@@ -51,13 +52,26 @@ static void change_entry(const struct prefix_change *change, const s32 *entry,
 	}
 }
 
-static int change_prefixes(const s32 *start, const s32 *end, struct prefix_change *change,
+/*
+ * Copies of what is asked for, and counts in registers: the compiler has to take each store to text
+ * for one that could change what it points at, and a look at memory for each costs more than that.
+ */
+static void change_entries(const s32 *start, const s32 *end, const struct prefix_change change,
 			   struct smp_locks_result *ret)
 {
 	struct smp_locks_result sum = { 0 };
+
+	for (const s32 *entry = start; entry < end; entry++)
+		change_entry(&change, entry, &sum);
+	*ret = sum;
+}
+
+static int change_prefixes(const s32 *start, const s32 *end, struct prefix_change *change,
+			   struct smp_locks_result *ret)
+{
 	int err;
 
-	*ret = sum;
+	*ret = (struct smp_locks_result){ 0 };
 	if (!text_mutex_held())
 		return -ERR_PERM;
 	if (change->text_end < change->text ||
@@ -66,11 +80,8 @@ static int change_prefixes(const s32 *start, const s32 *end, struct prefix_chang
 	err = text_alias_open(&change->delta);
 	if (err)
 		return err;
-	for (const s32 *entry = start; entry < end; entry++)
-		change_entry(change, entry, &sum);
+	change_entries(start, end, *change, ret);
 	text_alias_close();
-	/* Counted in registers: a counter in memory would cost more than the store to the text. */
-	*ret = sum;
 	/* This CPU may have the old prefixes decoded; without it the next pass could still lock. */
 	sync_this_core();
 	return 0;
