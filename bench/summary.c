@@ -143,7 +143,7 @@ static void print_lock(struct results *log, struct row_range rest)
 	u32 nr_left_out = 0;
 
 	screen_say(log,
-		   "\n%s: TSC cycles per operation, median; overhead: the empty loop, for "
+		   "\n%s: TSC ticks per operation, median; overhead: the empty loop, for "
 		   "each turn\n",
 		   rest.rows[0].suite);
 	screen_say(log, "%-20s %9s %9s %9s %9s %9s %8s\n", "", "lock", "3e", "90", "none",
@@ -208,7 +208,7 @@ static void print_primitives(struct results *log, struct row_range rest)
 {
 	struct row_range all = rest;
 
-	screen_say(log, "\nprimitives: what patching LOCKs away gains: TSC cycles for one pair, "
+	screen_say(log, "\nprimitives: what patching LOCKs away gains: TSC ticks for one pair, "
 			"median\n");
 	screen_say(log, PRIMITIVE_LINE, "", "UP", "SMP", "gain", "8: UP", "SMP", "gain",
 		   "contended", "CPUs");
@@ -250,7 +250,7 @@ static const char *scaled_unit(const struct result_row *row)
 {
 	if (!is_scaled(row))
 		return row->unit;
-	return text_equal(row->unit, UNIT_NS) ? "us" : "cycles";
+	return text_equal(row->unit, UNIT_NS) ? "us" : "ticks";
 }
 
 static void print_plain_bench(struct results *log, struct row_range bench)

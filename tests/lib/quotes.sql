@@ -38,6 +38,18 @@ INSERT INTO quote SELECT run, printf('%s %d %.2f %.2f %.2f %d %d %d %.2f %d', be
 		max(violations) AS violations
 		FROM f WHERE suite = 'poke' GROUP BY run, bench, sites);
 
+-- Suite primitives as the screen shows it.
+INSERT INTO quote SELECT DISTINCT run, 'UP SMP gain 8: UP SMP gain contended CPUs' FROM results;
+INSERT INTO quote SELECT run, printf('%s %.2f %.2f %.2f %.2f %.2f %.2f %.2f %d', bench, up, smp,
+	1.0 * smp / up, up8, smp8, 1.0 * smp8 / up8, contended, cpus) FROM (SELECT run, bench,
+		max(p50 / 1e3) FILTER (WHERE variant = 'up') AS up,
+		max(p50 / 1e3) FILTER (WHERE variant = 'smp') AS smp,
+		max(p50 / 1e3) FILTER (WHERE variant = 'up-8') AS up8,
+		max(p50 / 1e3) FILTER (WHERE variant = 'smp-8') AS smp8
+		FROM f WHERE suite = 'primitives' GROUP BY run, bench)
+	JOIN (SELECT run, replace(bench, '-contended', '') AS bench, p50 / 1e3 AS contended, cpus
+		FROM f WHERE suite = 'primitives' AND variant = 'contended') USING (run, bench);
+
 -- Suites switch and sync in words.
 CREATE TABLE words (bench TEXT, text TEXT);
 INSERT INTO words VALUES ('sweep-4096', 'switch, 4096 LOCKs to UP form, 32 bytes apart'),
