@@ -78,14 +78,15 @@ struct peaks peaks_find(const u64 *sorted, size_t n)
 	struct windows w = { .sorted = sorted, .len = n / SHARE };
 	struct second second = { 0 };
 	size_t first;
-	u64 a, b;
+	u64 a, b, step;
 
 	if (n < PEAKS_MIN_SAMPLES)
 		return (struct peaks){ 0 };
 	w.nr = n - w.len + 1;
+	step = smallest_step(sorted, n);
 	w.step = sorted[n / 2] / 100 + 1;
-	if (smallest_step(sorted, n) > w.step)
-		w.step = smallest_step(sorted, n);
+	if (step > w.step)
+		w.step = step;
 	first = narrowest(&w);
 	look(&w, first, true, &second);
 	look(&w, first, false, &second);
