@@ -46,8 +46,8 @@ CORE = alternative alternative_boot alternative_site alternative_table cpu_featu
 	page_alloc relocate selftest sites smp_alt_modules smp_alt_nodes smp_altinstr smp_locks \
 	smp_text_poke static_call static_key stop_machine text_map text_poke text_poke_queue \
 	tracer
-BENCH = answers assemble bench cell change client contended csv draft emulation executor \
-	facts fault_text flood format imm_sites line_holder lock_insn main module_del \
+BENCH = all_cpus answers assemble bench cell change client contended csv draft emulation \
+	executor facts fault_text flood format imm_sites line_holder lock_insn main module_del \
 	module_loading options options_file options_text pass_clock patched peaks primitive \
 	refused region region_locks region_sequences region_sites results runner screen stages \
 	stats stress suite_alternatives suite_check suite_clients suite_clock suite_emulate \

@@ -8,7 +8,7 @@
  */
 #include "module_del.h"
 
-#include "cpu_hotplug.h"
+#include "all_cpus.h"
 #include "image_patching.h"
 #include "machine.h"
 #include "machine_text.h"
@@ -93,19 +93,6 @@ static int make_list(struct bench_run *run, struct del_bench *d)
 	return err ? bench_fail(run, err, "the list could not be made") : 0;
 }
 
-static int all_cpus(struct bench_run *run, int (*move)(u32 cpu), const char *where)
-{
-	int err = 0;
-
-	for (u32 cpu = 1; cpu < machine_nr_cpus(); cpu++) {
-		int one = move(cpu);
-
-		if (one && !err)
-			err = bench_fail(run, one, "cpu %u could not be brought %s", cpu, where);
-	}
-	return err;
-}
-
 /* ---- The bench ---- */
 
 static int alloc(struct bench_run *run, struct del_bench *d)
@@ -133,10 +120,10 @@ int module_del_setup(struct bench_run *run)
 	err = alloc(run, d);
 	if (err)
 		return err;
-	err = all_cpus(run, cpu_down, "out");
+	err = all_cpus_down(run);
 	if (!err)
 		err = make_list(run, d);
-	back = all_cpus(run, cpu_up, "in");
+	back = all_cpus_up(run);
 	return err ? err : back;
 }
 

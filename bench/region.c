@@ -6,6 +6,7 @@
 
 #include "draft.h"
 #include "format.h"
+#include "hash.h"
 #include "insn.h"
 #include "machine.h"
 #include "machine_text.h"
@@ -185,6 +186,11 @@ static bool unload(struct region *region)
 	if (mod)
 		machine_free(mod, sizeof(*mod));
 	return true;
+}
+
+u64 region_hash(const struct region *region)
+{
+	return hash_bytes(HASH_START, region->text, region->text_end - region->text);
 }
 
 void region_free(struct region *region)

@@ -168,6 +168,9 @@ int region_load(struct region *region, const char *kind, const u8 *end,
 /* region_why() - a sentence on why the last region could not be built */
 const char *region_why(void);
 
+/* region_hash() - of its code; the same before and after means that no byte is another */
+u64 region_hash(const struct region *region);
+
 /* region_free() - unload it; memory stays for good when a CPU could still look at it */
 void region_free(struct region *region);
 void site_region_free(struct site_region *region);

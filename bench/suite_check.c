@@ -5,7 +5,6 @@
  */
 #include "bench.h"
 #include "flood.h"
-#include "hash.h"
 #include "image_patching.h"
 #include "machine.h"
 #include "machine_text.h"
@@ -245,30 +244,25 @@ static int lock_table_setup(struct bench_run *run)
 	return err ? bench_fail(run, err, "%s", region_why()) : 0;
 }
 
-static u64 hash_text(const struct region *region)
-{
-	return hash_bytes(HASH_START, region->text, region->text_end - region->text);
-}
-
 /*
  * To UP form and back. The odd entries planted are a zero, one out of range, one not a LOCK byte.
  */
 static int round_trip(struct bench_run *run, struct region *region, enum smp_up_form form)
 {
-	u64 before = hash_text(region);
+	u64 before = region_hash(region);
 	struct smp_locks_result up, smp;
 	int err;
 
 	text_mutex_lock();
 	err = region_locks_switch(region, false, form, &up);
-	if (!err && hash_text(region) == before)
+	if (!err && region_hash(region) == before)
 		err = -ERR_VERIFY;
 	if (!err)
 		err = region_locks_switch(region, true, form, &smp);
 	text_mutex_unlock();
 	if (err)
 		return bench_fail(run, err, "switching to %x and back failed", form);
-	if (hash_text(region) != before || up.nr_changed != smp.nr_changed ||
+	if (region_hash(region) != before || up.nr_changed != smp.nr_changed ||
 	    up.nr_changed != LOCK_TABLE_OPS - 3 || up.nr_zero != 1 || up.nr_out_of_range != 1 ||
 	    up.nr_unexpected != 1) {
 		run->violations++;

@@ -4,8 +4,8 @@
  * patched meanwhile, and does code that gave up its LOCKs for the last CPU keep every update?
  */
 #include "bench.h"
+#include "all_cpus.h"
 #include "cpu_hotplug.h"
-#include "hash.h"
 #include "image_patching.h"
 #include "machine.h"
 #include "region_locks.h"
@@ -16,31 +16,6 @@
 #include "x86.h"
 
 #define DEADLINE_NS (10 * NSEC_PER_SEC)
-
-/* Return: 0, or the first error with reason. All that can be brought in are in. */
-static int all_up(struct bench_run *run)
-{
-	int err = 0;
-
-	for (u32 cpu = 1; cpu < machine_nr_cpus(); cpu++) {
-		int one = cpu_up(cpu);
-
-		if (one && !err)
-			err = bench_fail(run, one, "cpu %u could not be brought in", cpu);
-	}
-	return err;
-}
-
-static int all_down(struct bench_run *run)
-{
-	for (u32 cpu = 1; cpu < machine_nr_cpus(); cpu++) {
-		int err = cpu_down(cpu);
-
-		if (err)
-			return bench_fail(run, err, "cpu %u could not be taken out", cpu);
-	}
-	return 0;
-}
 
 /* ---- A CPU that was away while text was patched ---- */
 
@@ -169,7 +144,7 @@ static void resync_teardown(struct bench_run *run)
 
 	if (!r)
 		return;
-	all_up(run);
+	all_cpus_up(run);
 	if (r->left_behind)
 		return;
 	site_region_free(&r->t.sites);
@@ -203,11 +178,6 @@ struct last {
 	struct guarded words;
 };
 
-static u64 hash_text(const struct region *region)
-{
-	return hash_bytes(HASH_START, region->text, region->text_end - region->text);
-}
-
 static void count(void *arg, u32 cpu)
 {
 	struct last *last = arg;
@@ -232,7 +202,7 @@ static int last_setup(struct bench_run *run)
 				  TOGETHER_MAX_CPUS);
 	if (region_build_sequences(&last->region))
 		return bench_fail(run, -ERR_NOMEM, "%s", region_why());
-	last->smp_hash = hash_text(&last->region.region);
+	last->smp_hash = region_hash(&last->region.region);
 	return 0;
 }
 
@@ -314,7 +284,7 @@ static int be_alone(struct bench_run *run, struct last *last, u64 *values)
 	if (!err)
 		err = count_alone(run, last);
 	back = timed_switch(run, last, true, &values[LAST_TO_SMP]);
-	if (!back && hash_text(&last->region.region) != last->smp_hash)
+	if (!back && region_hash(&last->region.region) != last->smp_hash)
 		back = bench_fail(run, -ERR_VERIFY, "UP form and back is not the same text");
 	return err ? err : back;
 }
@@ -322,13 +292,13 @@ static int be_alone(struct bench_run *run, struct last *last, u64 *values)
 static int go_and_come_back(struct bench_run *run, struct last *last, u64 *values)
 {
 	u64 begin = rdtsc_ordered();
-	int err = all_down(run), up;
+	int err = all_cpus_down(run), up;
 
 	values[LAST_DOWN] = machine_ns(rdtsc_ordered() - begin);
 	if (!err)
 		err = be_alone(run, last, values);
 	begin = rdtsc_ordered();
-	up = all_up(run);
+	up = all_cpus_up(run);
 	values[LAST_UP] = machine_ns(rdtsc_ordered() - begin);
 	expect_own_form(run, false);
 	return err ? err : up;
@@ -348,7 +318,7 @@ static void last_teardown(struct bench_run *run)
 
 	if (!last)
 		return;
-	all_up(run);
+	all_cpus_up(run);
 	if (last->together.left_behind)
 		return;
 	sequence_region_free(&last->region);

@@ -7,7 +7,6 @@
  * something only beside UP form, run the same way on the same CPUs, which has to lose some.
  */
 #include "bench.h"
-#include "hash.h"
 #include "machine.h"
 #include "region_locks.h"
 #include "switch_time.h"
@@ -36,11 +35,6 @@ static void count(void *arg, u32 cpu)
 	((rmw_fn)s->region.text)(&s->counter, NR_PASSES);
 }
 
-static u64 hash_text(const struct region *region)
-{
-	return hash_bytes(HASH_START, region->text, region->text_end - region->text);
-}
-
 static int there_and_back(struct bench_run *run, struct switched *s, enum smp_up_form form)
 {
 	int err = region_locks_to(run, &s->region, false, form);
@@ -50,7 +44,7 @@ static int there_and_back(struct bench_run *run, struct switched *s, enum smp_up
 	if (!region_locks_are(&s->region, form))
 		return bench_fail(run, -ERR_VERIFY, "a prefix is not in UP form %02x", form);
 	err = region_locks_to(run, &s->region, true, form);
-	if (!err && hash_text(&s->region) != s->smp_hash)
+	if (!err && region_hash(&s->region) != s->smp_hash)
 		return bench_fail(run, -ERR_VERIFY, "form %02x and back is not the same text",
 				  form);
 	return err;
@@ -72,7 +66,7 @@ static int switched_setup(struct bench_run *run)
 	s->together.arg = s;
 	if (region_build_rmw(&s->region, ASM_RMW_INC, true, 1, NR_OPS))
 		return bench_fail(run, -ERR_NOMEM, "%s", region_why());
-	s->smp_hash = hash_text(&s->region);
+	s->smp_hash = region_hash(&s->region);
 	return 0;
 }
 

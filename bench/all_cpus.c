@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#include "all_cpus.h"
+
+#include "cpu_hotplug.h"
+#include "machine.h"
+
+int all_cpus_up(struct bench_run *run)
+{
+	int err = 0;
+
+	for (u32 cpu = 1; cpu < machine_nr_cpus(); cpu++) {
+		int one = cpu_up(cpu);
+
+		if (one && !err)
+			err = bench_fail(run, one, "cpu %u could not be brought in", cpu);
+	}
+	return err;
+}
+
+int all_cpus_down(struct bench_run *run)
+{
+	for (u32 cpu = 1; cpu < machine_nr_cpus(); cpu++) {
+		int err = cpu_down(cpu);
+
+		if (err)
+			return bench_fail(run, err, "cpu %u could not be taken out", cpu);
+	}
+	return 0;
+}
