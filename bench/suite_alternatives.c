@@ -19,7 +19,7 @@
 
 #define NR_SITES 256
 #define SITE_BYTES 7
-#define STUB_MAX_BYTES 16
+#define DETOUR_MAX_BYTES 16
 #define FRAME_BYTES 64
 
 static const struct series alternatives_series[] = { { "apply", "ns" } };
@@ -33,7 +33,7 @@ struct alt_subject {
 		LEADS_NOWHERE, /* there is none */
 		TO_ONE, /* tables->one */
 		TO_FUNCTION, /* which adds 1, and returns */
-		TO_STUB, /* the site's own, which adds 1, and jumps behind the site */
+		TO_DETOUR, /* the site's own, which adds 1, and jumps behind the site */
 	} to;
 	u16 flags; /* of the entry, whose feature every CPU has */
 };
@@ -42,7 +42,7 @@ static const struct alt_subject same_length = { { 0x48, 0x8D, 0x80, 0x01 }, 7, L
 static const struct alt_subject filled_up = { { 0x48, 0x8D, 0x40, 0x01 }, 4, LEADS_NOWHERE, 0 };
 static const struct alt_subject relocated = { { 0x48, 0x03, 0x05 }, 7, TO_ONE, 0 };
 static const struct alt_subject relocated_call = { { CALL_INSN_OPCODE }, 5, TO_FUNCTION, 0 };
-static const struct alt_subject relocated_jump = { { JMP32_INSN_OPCODE }, 5, TO_STUB, 0 };
+static const struct alt_subject relocated_jump = { { JMP32_INSN_OPCODE }, 5, TO_DETOUR, 0 };
 static const struct alt_subject kept = {
 	{ 0x48, 0x8D, 0x40, 0x01 }, 4, LEADS_NOWHERE, ALT_FLAG_NOT
 };
@@ -58,7 +58,7 @@ struct alt_bench {
 	struct tables *tables;
 	u8 *first; /* site */
 	u64 function;
-	u64 stub[NR_SITES];
+	u64 detour[NR_SITES];
 };
 
 static void emit_add_1(struct assembler *a)
@@ -80,7 +80,7 @@ static void emit_code(struct assembler *a, struct alt_bench *alt)
 	emit_add_1(a);
 	asm_ret(a);
 	for (u32 i = 0; i < NR_SITES; i++) {
-		alt->stub[i] = asm_here(a);
+		alt->detour[i] = asm_here(a);
 		emit_add_1(a);
 		asm_jmp(a, ASM_NEAR, first + (i + 1) * SITE_BYTES);
 	}
@@ -90,7 +90,7 @@ static int build_region(struct alt_bench *alt)
 {
 	struct draft draft;
 	int err = draft_begin(&draft, &alt->region,
-			      NR_SITES * (SITE_BYTES + STUB_MAX_BYTES) + FRAME_BYTES, PAGE_BYTES,
+			      NR_SITES * (SITE_BYTES + DETOUR_MAX_BYTES) + FRAME_BYTES, PAGE_BYTES,
 			      0);
 
 	if (!err)
@@ -102,7 +102,7 @@ static u64 target_of(const struct alt_bench *alt, const struct alt_subject *subj
 {
 	if (subject->to == TO_FUNCTION)
 		return alt->function;
-	return subject->to == TO_STUB ? alt->stub[i] : (u64)&alt->tables->one;
+	return subject->to == TO_DETOUR ? alt->detour[i] : (u64)&alt->tables->one;
 }
 
 static void fill_entry(struct alt_bench *alt, const struct alt_subject *subject, u32 i)
