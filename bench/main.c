@@ -29,6 +29,7 @@ struct run {
 	struct facts facts;
 	struct stages stages;
 	const char *suite_names[OPTIONS_MAX_SUITES + 1];
+	u32 nr_warnings;
 	const char *up_reason; /* NULL = all CPUs came that were asked for */
 };
 
@@ -170,6 +171,19 @@ static void print_banner(struct run *run)
 		   run->options.seed, run->results.folder);
 }
 
+/* On the screen and in machine.csv, each once, as soon as nothing is measured. */
+static void say_warnings(struct run *run)
+{
+	const char *warning = machine_next_warning();
+	char key[24];
+
+	for (; warning; warning = machine_next_warning()) {
+		screen_say(&run->results, "WARNING: %s\n", warning);
+		format(key, sizeof(key), "warning_%u", ++run->nr_warnings);
+		results_fact(&run->results, key, warning);
+	}
+}
+
 static void run_suites(struct run *run)
 {
 	struct runner_totals *all = &run->totals;
@@ -182,6 +196,7 @@ static void run_suites(struct run *run)
 		screen_suite_begin(&run->results, suites[i]);
 		totals = runner_run_suite(&run->runner, suites[i]);
 		screen_suite_end(&run->results, suites[i], &totals);
+		say_warnings(run);
 		all->nr_rows += totals.nr_rows;
 		all->nr_ok += totals.nr_ok;
 		all->nr_fail += totals.nr_fail;
@@ -214,6 +229,7 @@ static int measure(struct run *run)
 		results_fact(&run->results, "goes_on_from",
 			     run->stages.goes_on ? run->stages.before : "none");
 		print_banner(run);
+		say_warnings(run);
 		patched_log(&run->results);
 		results_flush(&run->results);
 		run_suites(run);

@@ -10,7 +10,7 @@
 #define TOGGLES_MAX 1000000000000
 #define ITEM_BYTES 64
 #define SERIALIZE_NAMES "auto, serialize, iret, mov-cr2 or cpuid"
-#define RUNG_NAMES "auto, all, each, timer, sipi or up"
+#define RUNG_NAMES "auto, all, each, timer, conductor, sipi or up"
 
 struct parse {
 	struct options *options;

@@ -17,7 +17,7 @@ const char options_help[] =
 	"  --seed N                repeat a run's random choices\n"
 	"  --out DIR               where to make the run's folder. Default: results\n"
 	"  --serialize NAME        in a sync: auto, serialize, iret, mov-cr2, cpuid\n"
-	"  --mp-rung NAME          how to start CPUs: auto, all, each, timer, sipi, up\n"
+	"  --mp-rung NAME          CPUs by: auto, all, each, timer, conductor, sipi, up\n"
 	"  --noreplace-smp         its own LOCK prefixes stay, also on one CPU\n"
 	"  --smp-alt-two-way       they follow the CPUs; --smp-alt-boot: once\n"
 	"  --then WHAT             poweroff, reboot or exit when done\n"

@@ -314,7 +314,8 @@ static void do_teardown(void *arg)
 {
 	struct measuring *m = arg;
 
-	m->run->bench->teardown(m->run);
+	if (m->run->bench->teardown)
+		m->run->bench->teardown(m->run);
 }
 
 /*
@@ -332,13 +333,19 @@ static void survive(struct measuring *m, cpu_fn step)
 		text_mutex_unlock();
 	fault_text(&fault, text, sizeof(text));
 	bench_fail(m->run, 0, "%s", text);
-	m->outcome.status = ROW_FAIL;
-	m->outcome.measured = false;
+	m->outcome = (struct outcome){ .status = ROW_FAIL };
+}
+
+static void do_all(void *measuring)
+{
+	survive(measuring, do_measure);
+	survive(measuring, do_teardown);
 }
 
 static struct outcome measure(struct runner *runner, struct bench_run *run)
 {
 	struct measuring m = { .runner = runner, .run = run, .outcome = { .status = ROW_SKIP } };
+	int error;
 
 	if (run->bench->nr_series > BENCH_MAX_SERIES || run->bench->nr_samples > SAMPLES_MAX ||
 	    !run->bench->sample) {
@@ -348,10 +355,9 @@ static struct outcome measure(struct runner *runner, struct bench_run *run)
 	}
 	if (!needs_are_met(run))
 		return m.outcome;
-
-	survive(&m, do_measure);
-	if (run->bench->teardown)
-		survive(&m, do_teardown);
+	error = machine_stage(do_all, &m);
+	if (error)
+		m.outcome = (struct outcome){ .status = status_of(run, error, "stage") };
 	judge(run, &m.outcome);
 	return m.outcome;
 }

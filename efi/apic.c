@@ -3,7 +3,6 @@
 
 #include "machine.h"
 
-#define MSR_APIC_BASE 0x1B
 #define APIC_BASE_ENABLED (1ull << 11)
 #define APIC_BASE_X2APIC (1ull << 10)
 #define APIC_BASE_ADDRESS 0x000FFFFFFFFFF000ull

@@ -21,6 +21,7 @@
 #define APIC_ICR 0x30
 #define APIC_ICR_HIGH 0x31 /* xAPIC only */
 
+#define MSR_APIC_BASE 0x1B
 #define APIC_SVR_ENABLE (1u << 8)
 #define MSR_X2APIC 0x800
 

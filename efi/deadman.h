@@ -2,6 +2,9 @@
 #ifndef EFI_DEADMAN_H
 #define EFI_DEADMAN_H
 
+/* deadman_stage() - what may hang begins; on the CPU that does it */
+void deadman_stage(void);
+
 /* deadman_release() - give firmware its event back; before the image is left */
 void deadman_release(void);
 

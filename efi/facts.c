@@ -10,6 +10,7 @@
 #include "cpu_look.h"
 #include "facts.h"
 #include "firmware.h"
+#include "guard.h"
 #include "mp.h"
 #include "mp_ladder.h"
 #include "paging.h"
@@ -284,6 +285,11 @@ static void smp_facts(struct facts *f)
 	for (cpu = 0; cpu < machine_nr_cpus(); cpu++)
 		fact_cpu(f, cpu);
 	fact_text(f, "microcode_differs", microcode_differs() ? "yes" : "no");
+}
+
+const char *machine_next_warning(void)
+{
+	return guard_next_warning();
 }
 
 void machine_for_each_fact(void (*emit)(void *ctx, const char *key, const char *value), void *ctx)

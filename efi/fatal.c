@@ -116,7 +116,7 @@ _Noreturn void fatal_trap(const struct machine_fault *fault, const struct trap_r
 	char buf[768];
 	struct string s;
 
-	if (fault->cpu != 0)
+	if (this_percpu() != &boot_percpu)
 		park(this_percpu(), fault);
 	string_init(&s, buf, sizeof(buf));
 	write_report(&s, fault, regs);
@@ -132,7 +132,7 @@ _Noreturn void fatal_again(void)
 {
 	struct percpu *pc = this_percpu();
 
-	if (pc->cpu != 0)
+	if (pc != &boot_percpu)
 		park(pc, &pc->fault);
 	serial_print("smpoke: a second exception while reporting the first\n");
 	fatal_end();

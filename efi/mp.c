@@ -8,8 +8,10 @@
 
 #include "apic.h"
 #include "atomic.h"
+#include "away.h"
 #include "cpu_look.h"
 #include "cpus.h"
+#include "deadman.h"
 #include "fault.h"
 #include "firmware.h"
 #include "idt.h"
@@ -20,9 +22,6 @@
 #include "sipi.h"
 #include "strings.h"
 #include "x86.h"
-
-/* asm: ap_entry.S */
-void ap_call_on_stack(struct percpu *pc, void (*fn)(struct percpu *), void *stack_top);
 
 static struct mp_services *services;
 static struct percpu *slots; /* one for each other CPU that could be started */
@@ -62,7 +61,7 @@ static void add_slot(UINTN number, const struct mp_processor_info *info)
 	pc->self = pc;
 	pc->apic_id = (u32)info->processor_id;
 	pc->mp_number = number;
-	/* Provisional, but never 0: that number has the boot CPU's interrupt table. */
+	/* Provisional, but never 0: that is the boot CPU, or who stands in for it. */
 	pc->cpu = nr_slots;
 }
 
@@ -163,6 +162,12 @@ static void drain_interrupts(struct percpu *pc)
 	}
 }
 
+static void loop_or_stage(struct percpu *pc)
+{
+	if (!mp_ladder_serve(pc))
+		cpus_loop(pc);
+}
+
 /* On our stack, interrupts off, firmware's state in force. */
 static void ap_main(struct percpu *pc)
 {
@@ -172,7 +177,7 @@ static void ap_main(struct percpu *pc)
 	/* R-arrive: all of @pc is filled. Pairs with A-arrive. The boot CPU may have given up: then
 	 * go back. */
 	if (raw_atomic_try_cmpxchg(&pc->state, AP_ABSENT, AP_ARRIVED))
-		cpus_loop(pc);
+		loop_or_stage(pc);
 	drain_interrupts(pc);
 	cpu_state_restore(&pc->firmware_state);
 	/* R-home: nothing of ours is in use on this CPU any more, but this stack. Pairs with
@@ -211,7 +216,7 @@ static bool prepare_slot(struct percpu *pc)
 	pc->top = machine_alloc(PAGE_BYTES);
 	if (!pc->stack || !pc->top || !paging_add_top(pc->top))
 		return false;
-	cpus_guard_stack(pc);
+	cpus_guard_stack(pc->stack);
 	return true;
 }
 
@@ -236,6 +241,7 @@ static void take_cpus(u32 nr_wanted)
 	cpus.entry = ap_entry;
 	cpus.own_prepare = sipi_prepare;
 	cpus.own_start = sipi_start;
+	cpus.set_aside = away_set_aside;
 	if (prepare_slots())
 		reason = mp_ladder_climb(&cpus, wanted, nr_wanted);
 	else
@@ -281,7 +287,41 @@ int machine_start_cpus(u32 nr_wanted, const char **ret_reason)
 	return 0;
 }
 
+struct stage {
+	cpu_fn fn;
+	void *arg;
+	int rc;
+};
+
+static void run_stage(void *arg)
+{
+	struct stage *stage = arg;
+
+	deadman_stage();
+	stage->rc = machine_probe(stage->fn, stage->arg, NULL);
+}
+
+int machine_stage(cpu_fn fn, void *arg)
+{
+	struct stage stage = { .fn = fn, .arg = arg };
+	int rc;
+
+	if (mp_ladder_rung() != START_CONDUCTOR) {
+		deadman_stage();
+		fn(arg);
+		return 0;
+	}
+	away_begin();
+	rc = mp_ladder_stage(run_stage, &stage);
+	away_end();
+	return rc ? rc : stage.rc;
+}
+
 int machine_stop_cpus(void)
 {
-	return mp_ladder_descend();
+	int rc = mp_ladder_descend();
+
+	if (!rc)
+		away_give_back();
+	return rc;
 }

@@ -327,6 +327,12 @@ static bool stop_one(struct host_cpu *cpu, u64 deadline)
 	return true;
 }
 
+int machine_stage(cpu_fn fn, void *arg)
+{
+	fn(arg);
+	return 0;
+}
+
 int machine_stop_cpus(void)
 {
 	u64 deadline = deadline_after(STOP_TIMEOUT_NS);

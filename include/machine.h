@@ -75,6 +75,7 @@ enum machine_start {
 	START_ALL, /* firmware starts all at once, without waiting */
 	START_EACH, /* firmware starts each, without waiting */
 	START_TIMER, /* firmware waits for them, and we run in its timer event */
+	START_CONDUCTOR, /* firmware waits for them once a bench, and one of them runs it */
 	START_SIPI, /* without firmware, by INIT and SIPI; never tried unless asked for */
 	START_UP, /* none */
 	NR_MACHINE_STARTS,
@@ -84,8 +85,13 @@ enum machine_start {
 static inline const char *machine_start_name(enum machine_start how)
 {
 	static const char *const names[NR_MACHINE_STARTS] = {
-		[START_AUTO] = "auto",	 [START_ALL] = "all",	[START_EACH] = "each",
-		[START_TIMER] = "timer", [START_SIPI] = "sipi", [START_UP] = "up",
+		[START_AUTO] = "auto",
+		[START_ALL] = "all",
+		[START_EACH] = "each",
+		[START_TIMER] = "timer",
+		[START_CONDUCTOR] = "conductor",
+		[START_SIPI] = "sipi",
+		[START_UP] = "up",
 	};
 
 	return names[how];
@@ -157,6 +163,19 @@ int machine_start_cpus(u32 nr_wanted, const char **ret_reason);
  * the machine must not be handed back to firmware, and machine_exit() resets or powers off instead.
  */
 int machine_stop_cpus(void);
+
+/**
+ * machine_stage() - run @fn as CPU 0, with every CPU of ours there
+ *
+ * Here and now, where that is possible. Where CPUs can be had only for a call of firmware that
+ * returns when they have (START_CONDUCTOR), it runs on another CPU, which is CPU 0 meanwhile. There
+ * @fn may allocate, note lines for a log and say that it is alive, but not open, flush or close a
+ * file. No CPU is given work, and nothing is patched, but in a stage.
+ * Context: boot CPU, no CPU has work, nor has one when @fn returns.
+ * Return: 0; -ERR_FAULT when a trap ended @fn; -ERR_TIMEOUT or -ERR_BUSY when the CPUs could not be
+ * had, and @fn has not run.
+ */
+int machine_stage(void (*fn)(void *arg), void *arg);
 
 /**
  * cpu_fn - a procedure that runs on another CPU
@@ -364,6 +383,14 @@ u64 machine_ns(u64 tsc_ticks);
  * Context: boot CPU, after machine_start_cpus().
  */
 void machine_for_each_fact(void (*emit)(void *ctx, const char *key, const char *value), void *ctx);
+
+/**
+ * machine_next_warning() - what the machine has done that this program relies on it not to do
+ *
+ * Context: boot CPU. Return: a sentence that is good until the next call, each once; NULL when
+ * there is nothing new.
+ */
+const char *machine_next_warning(void);
 
 /* Calendar time, UTC as far as the machine knows. All zero when it does not. */
 struct machine_time {

@@ -34,6 +34,7 @@ match "smp2: what each CPU says of itself" "$(fact cpu1)" \
 	'^apic 1 package 0 core 1 thread 0 core microcode 0x[0-9a-f]+$'
 equal "smp2: as many as the machine's own list has; none is switched off or broken" \
 	"$(fact nr_cpus_acpi) $(fact nr_cpus_disabled) $(fact nr_cpus_unhealthy)" "2 0 0"
+equal "smp2: firmware changed nothing that it has to leave alone" "$(fact 'warning_[0-9]*')" ""
 match "smp2: what CPUs promise here" "$(fact caps)" '^smp ring0 irq_off alias_private'
 equal "smp2: without SERIALIZE a sync executes IRET" "$(fact sync_instruction)" iret
 equal "smp2: settling was needed and counted apart" \

@@ -105,6 +105,13 @@ int machine_start_cpus(u32 nr_wanted, const char **ret_reason)
 	return 0;
 }
 
+int machine_stage(cpu_fn fn, void *arg)
+{
+	if (!fake.stage_error)
+		fn(arg);
+	return fake.stage_error;
+}
+
 int machine_stop_cpus(void)
 {
 	fake.nr_stops++;
@@ -162,6 +169,14 @@ u64 machine_ticks(u64 ns)
 u64 machine_ns(u64 tsc_ticks)
 {
 	return tsc_ticks;
+}
+
+const char *machine_next_warning(void)
+{
+	const char *warning = fake.warning;
+
+	fake.warning = NULL;
+	return warning;
 }
 
 void machine_for_each_fact(void (*emit)(void *ctx, const char *key, const char *value), void *ctx)

@@ -31,7 +31,7 @@ struct fake_machine {
 	u32 lost_cpus; /* bit mask */
 	u32 dead_cpus; /* how many machine_forget_dead_cpus() will find */
 	struct machine_time time;
-	int text_poke_error, open_error, stop_error;
+	int text_poke_error, open_error, stop_error, stage_error;
 	const char *create_fails; /* name of the file that cannot be made */
 	const char *write_fails; /* name of the file whose medium fails ... */
 	size_t write_fails_behind; /* ... behind that many bytes */
@@ -51,6 +51,7 @@ struct fake_machine {
 	char state[512]; /* as machine_state_write() left it */
 	char states[64][128]; /* each that was written */
 	u32 nr_states;
+	const char *warning; /* of machine_next_warning(), once */
 	u32 left_out; /* ways to start CPUs */
 	u64 deadman_ns;
 	void (*deadman)(void *ctx);

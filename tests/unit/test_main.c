@@ -363,10 +363,12 @@ static void cpus_that_did_not_come_are_said_and_the_run_goes_on(void **state)
 {
 	(void)state;
 	fake.nr_come = 3;
+	fake.warning = "firmware changed CR4";
 	assert_int_equal(run("--quick"), SMPOKE_EXIT_OK);
 	assert_non_null(strstr(fake.console, "why not more CPUs: CPU 3 did not answer\n"));
 	assert_string_equal(fact("up_reason"), "CPU 3 did not answer");
 	assert_non_null(strstr(fact("marks"), "cpus-missing"));
+	assert_string_equal(fact("warning_1"), "firmware changed CR4");
 }
 
 static void help_version_and_list_answer_and_touch_nothing(void **state)

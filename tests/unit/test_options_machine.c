@@ -57,7 +57,8 @@ static void the_serialising_instruction_is_taken_by_name_alone(void **state)
 
 static void the_way_to_start_cpus_is_taken_by_name_alone(void **state)
 {
-	static const char *const names[] = { "auto", "all", "each", "timer", "sipi", "up" };
+	static const char *const names[] = { "auto",	  "all",  "each", "timer",
+					     "conductor", "sipi", "up" };
 	char line[64], text[256];
 
 	(void)state;
@@ -73,9 +74,9 @@ static void the_way_to_start_cpus_is_taken_by_name_alone(void **state)
 	}
 	assert_int_equal(NR_MACHINE_STARTS, ARRAY_SIZE(names));
 	expect_error("--mp-rung A", -ERR_INVAL,
-		     "--mp-rung A: must be auto, all, each, timer, sipi or up");
+		     "--mp-rung A: must be auto, all, each, timer, conductor, sipi or up");
 	expect_error("--mp-rung", -ERR_INVAL,
-		     "--mp-rung: needs auto, all, each, timer, sipi or up");
+		     "--mp-rung: needs auto, all, each, timer, conductor, sipi or up");
 }
 
 int main(void)
