@@ -56,8 +56,9 @@ BENCH = all_cpus answers assemble bench cell change client contended csv draft e
 	suite_queue_context suite_soak suite_strategy suite_switch suite_sync suite_victim suites \
 	summary switch_time target text together toggle trapped_sites two_patchers victim
 EFI_C = acpi alloc apic arena args away clock conductor console cpu_look cpu_state cpus \
-	deadman facts fatal files firmware guard identify idt image interrupt main memory mp mp_ladder \
-	mp_timer nmi paging results rungs sipi smbios state strings sync text time topology trap_handlers volume
+	deadman facts fatal files firmware guard identify idt image interrupt machine_check \
+	main memory mp mp_ladder mp_timer nmi paging results rungs sipi smbios state strings sync \
+	text time topology trap_handlers volume
 EFI_S = ap_entry catch selftest switch trampoline vectors
 HOST = alias clock cpus facts files image interrupt machine main near own_text pages \
 	results sync text traps
@@ -119,7 +120,8 @@ efi_link = ld -nostdlib -shared -Bsymbolic --gc-sections --no-undefined -z noexe
 	$(GNU_EFI_LIB)crt0-efi-x86_64.o $1 -L$(GNU_EFI_LIB) -lgnuefi -o $@
 
 # Without symbols, which would lie behind the last section, where nothing is to be in a signed file.
-to_pe = $(OBJCOPY) --strip-all $(PE_SECTIONS:%=-j %) --target efi-app-x86_64 --subsystem=10 $< $@
+to_pe = $(OBJCOPY) --strip-all $(PE_SECTIONS:%=-j %) --target efi-app-x86_64 --subsystem=10 $< $@ && \
+	tools/mark-nx $@
 
 image: $B/smpoke.efi
 
@@ -149,7 +151,7 @@ $1/zydis/%.o: $B/.zydis tools/zydis-mem.h
 $3.so: $(call efi_objects,$1) efi/smpoke.lds
 	$$(Q)$$(call efi_link,$(call efi_objects,$1))
 
-$3.efi: $3.so
+$3.efi: $3.so tools/mark-nx
 	$$(Q)$$(to_pe)
 endef
 

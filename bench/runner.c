@@ -231,11 +231,11 @@ static bool want_sample(const struct runner *runner, const struct bench *bench, 
 }
 
 /* Says why the machine starts again; what hung is on the medium already. */
-static void deadman_note(void *arg)
+static void deadman_note(void *arg, const char *why)
 {
 	struct runner *runner = arg;
 
-	screen_note(runner->results, "no end: the machine is started again");
+	screen_note(runner->results, "%s", why);
 	results_flush(runner->results);
 }
 

@@ -249,9 +249,12 @@ int machine_cpu_wait(u32 cpu, u64 timeout_ns, struct machine_fault *ret_fault)
 	struct percpu *pc;
 	int rc;
 
-	if (cpu == 0 || cpu >= nr_cpus || !cpus[cpu]->given)
+	if (cpu == 0 || cpu >= nr_cpus)
 		return -ERR_INVAL;
 	pc = cpus[cpu];
+	/* A-park: one that a trap stopped before it was given anything can say so, too. */
+	if (!pc->given && load_acquire(&pc->state) != AP_PARKED)
+		return -ERR_INVAL;
 	/* A sync may have found it parked before. */
 	if (load_relaxed(&pc->lost) && load_acquire(&pc->state) != AP_PARKED)
 		return -ERR_TIMEOUT;

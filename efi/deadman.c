@@ -22,7 +22,7 @@
 #define NS_OF_HANG (3 * NSEC_PER_SEC)
 
 static EFI_EVENT event;
-static void (*last_act)(void *ctx);
+static void (*last_act)(void *ctx, const char *why);
 static void *last_ctx;
 static u64 deadline; /* TSC; written by whoever does the work */
 static bool put_off; /* since it was armed, by a CPU that could not tell firmware */
@@ -40,6 +40,15 @@ static bool was_put_off(void)
 	return true;
 }
 
+void deadman_last(const char *why)
+{
+	void (*act)(void *ctx, const char *why) = last_act;
+
+	last_act = NULL;
+	if (act)
+		act(last_ctx, why);
+}
+
 static void EFIAPI on_timer(EFI_EVENT unused, void *context)
 {
 	(void)unused;
@@ -51,7 +60,7 @@ static void EFIAPI on_timer(EFI_EVENT unused, void *context)
 	/* Deeper than any depth that it could have interrupted: firmware's tables stay in force. */
 	firmware_enter();
 	away_write_kept();
-	last_act(last_ctx);
+	deadman_last("no end: the machine is started again");
 	firmware.rt->ResetSystem(EfiResetCold, EFI_TIMEOUT, 0, NULL);
 	fatal_end();
 }
@@ -71,7 +80,7 @@ static bool make_event(void)
 	return event != NULL;
 }
 
-void machine_deadman(u64 ns, void (*last)(void *ctx), void *ctx)
+void machine_deadman(u64 ns, void (*last)(void *ctx, const char *why), void *ctx)
 {
 	store_relaxed(&deadline, rdtsc() + machine_ticks(ns));
 	if (away_is_it()) {

@@ -11,6 +11,7 @@
 #include "facts.h"
 #include "firmware.h"
 #include "guard.h"
+#include "memory_attribute.h"
 #include "mp.h"
 #include "mp_ladder.h"
 #include "paging.h"
@@ -27,15 +28,6 @@
 #define MSR_AMD_DE_CFG 0xC0011029
 #define VALUE_BYTES 128
 #define CR4_PGE (1ull << 7)
-/* UEFI 2.10, 37.4 */
-#define MEMORY_ATTRIBUTE_GUID                                                                      \
-	{                                                                                          \
-		0xf4560cf6, 0x40ec, 0x4b4a,                                                        \
-		{                                                                                  \
-			0xa1, 0x92, 0xbf, 0x1d, 0x57, 0xd0, 0xb1, 0x89                             \
-		}                                                                                  \
-	}
-
 /* One walk over the facts: who wants them, and the value being put together. */
 struct facts {
 	void (*emit)(void *ctx, const char *key, const char *value);

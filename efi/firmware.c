@@ -188,6 +188,11 @@ void firmware_leave_bare(void)
 	enter_depth--;
 }
 
+bool firmware_is_in(void)
+{
+	return enter_depth != 0;
+}
+
 void *firmware_protocol(EFI_HANDLE handle, const EFI_GUID *guid)
 {
 	EFI_STATUS status;

@@ -43,6 +43,9 @@ void firmware_leave(void);
 void firmware_enter_bare_for(const char *call);
 void firmware_leave_bare(void);
 
+/* firmware_is_in() - is a call under way? Boot CPU, from a trap as well */
+bool firmware_is_in(void);
+
 /* Return: the interface, or NULL. */
 void *firmware_protocol(EFI_HANDLE handle, const EFI_GUID *guid);
 void *firmware_locate(const EFI_GUID *guid);

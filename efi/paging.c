@@ -426,6 +426,23 @@ u32 paging_levels(void)
 	return top_level;
 }
 
+void paging_firmware_rights(const void *addr, char ret[4])
+{
+	u64 entry = firmware_cr3, all = PTE_PRESENT | PTE_WRITE, not_run = 0;
+	u32 level = top_level;
+
+	/* Granted on every level, or forbidden on one. */
+	do {
+		entry = *entry_of(table_of(entry), (u64)addr, level);
+		all &= entry;
+		not_run |= entry & nx;
+	} while (all & PTE_PRESENT && --level && !(level < 3 && entry & PTE_LARGE));
+	ret[0] = all & PTE_PRESENT ? 'r' : '-';
+	ret[1] = all & PTE_WRITE ? 'w' : '-';
+	ret[2] = not_run ? '-' : 'x';
+	ret[3] = '\0';
+}
+
 bool paging_has_nx(void)
 {
 	return nx != 0;

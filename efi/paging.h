@@ -89,6 +89,9 @@ ptrdiff_t paging_alias_delta(void);
 /* 4 or 5 */
 u32 paging_levels(void);
 
+/* paging_firmware_rights() - what firmware's own tables let one do at @addr: "rwx", "r-x" ... */
+void paging_firmware_rights(const void *addr, char ret[4]);
+
 /* paging_has_nx() - can pages be made non-executable on this machine? */
 bool paging_has_nx(void);
 

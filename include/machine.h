@@ -204,7 +204,7 @@ int machine_cpu_start(u32 cpu, cpu_fn fn, void *arg);
  * Context: boot CPU. Everything the procedure wrote is visible afterwards.
  * Return: 0; -ERR_FAULT when a trap ended the procedure (the CPU itself is fine and can be given
  * more work, unless it is lost now: after a machine check it is stopped for good); -ERR_TIMEOUT;
- * -ERR_INVAL for a CPU that was given nothing.
+ * -ERR_INVAL for a CPU that was given nothing, and is not dead.
  */
 int machine_cpu_wait(u32 cpu, u64 timeout_ns, struct machine_fault *ret_fault);
 

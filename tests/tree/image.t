@@ -37,6 +37,40 @@ equal "the image has the sections of the Makefile's list, all of them" \
 match "the entry point is in .text" "$(tests/tree/pe-sections "$B/smpoke.efi")" '^\.text .* entry$'
 match "it is an EFI application" "$(objdump -p "$B/smpoke.efi")" '^Subsystem[[:space:]]+0*a\>'
 
+nx_compat() { objdump -p "$1" | grep -A 1 DllCharacteristics | grep -qw NX_COMPAT; }
+while read -r image; do
+	check "$image: the header says that nothing is writable and executable" nx_compat "$B/$image"
+	check "$image: and nothing is" sections_are_good "$B/$image"
+done <<<"smpoke.efi
+clang/smpoke.efi"
+match "sections are whole pages" "$(objdump -p "$B/smpoke.efi")" '^SectionAlignment[[:space:]]+0*1000$'
+
+# Firmware that keeps its word maps what is not writable read-only before _start relocates it.
+writable=$(tests/tree/pe-sections "$B/smpoke.efi" | awk '$4 ~ /w/ { print $2, $3 }')
+outside_of_writable() {
+	local at first last good
+	while read -r at; do
+		good=
+		while read -r first last; do
+			[ $((16#$at)) -lt $((first)) ] || [ $((16#$at + 7)) -gt $((last)) ] || good=yes
+		done <<<"$1"
+		[ -n "$good" ] || { echo "relocated outside of what is writable: $at" && return 1; }
+	done < <(readelf -rW "$B/smpoke.so" | awk '/R_X86_64_RELATIVE/ { print $1 }')
+}
+check "what is relocated is in sections that can be written" outside_of_writable "$writable"
+refute "control: and not all of it is in .dynamic" 'relocated outside' outside_of_writable \
+	"$(tests/tree/pe-sections "$B/smpoke.efi" | awk '$1 == ".dynamic" { print $2, $3 }')"
+
+# What sets the flag looks for itself.
+refuses() { cp "$1" "$work/refused.efi" && tools/mark-nx "$work/refused.efi"; }
+perl -0777 -pe 's/(\.data\0\0\0.{28})(....)/$1 . pack("V", unpack("V", $2) | 1 << 29)/se' \
+	"$B/smpoke.efi" >"$work/wx.efi"
+refute "control: a section that is writable and executable is not marked" 'writable and executable' \
+	refuses "$work/wx.efi"
+perl -0777 -pe 's/(\.text\0\0\0.{28})(....)/$1 . pack("V", unpack("V", $2) & ~(1 << 29))/se' \
+	"$B/smpoke.efi" >"$work/code.efi"
+refute "control: nor is code in data" 'has code and cannot be executed' refuses "$work/code.efi"
+
 perl -0777 -pe 's/(\.data\0\0\0.{28})(....)/$1 . pack("V", unpack("V", $2) | 1 << 29)/se' \
 	"$B/smpoke.efi" >"$work/wx.efi"
 refute "control: a section that is writable and executable" 'writable and executable' \

@@ -235,7 +235,7 @@ int machine_state_write(const char *text)
 	return 0;
 }
 
-void machine_deadman(u64 ns, void (*last)(void *ctx), void *ctx)
+void machine_deadman(u64 ns, void (*last)(void *ctx, const char *why), void *ctx)
 {
 	fake.deadman_ns = ns;
 	fake.deadman = last;

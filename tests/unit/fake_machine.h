@@ -54,7 +54,7 @@ struct fake_machine {
 	const char *warning; /* of machine_next_warning(), once */
 	u32 left_out; /* ways to start CPUs */
 	u64 deadman_ns;
-	void (*deadman)(void *ctx);
+	void (*deadman)(void *ctx, const char *why);
 	void *deadman_ctx;
 	char console[64 * 1024];
 	size_t console_len;
