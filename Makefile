@@ -57,7 +57,7 @@ BENCH = all_cpus answers assemble bench cell change client contended csv draft e
 	summary switch_time target text together toggle trapped_sites two_patchers victim
 EFI_C = acpi alloc apic arena args away clock conductor console cpu_look cpu_state cpus \
 	deadman facts fatal files firmware guard identify idt image interrupt machine_check \
-	main memory mp mp_ladder mp_timer nmi paging results rungs sipi smbios state strings sync \
+	main memory mp mp_ladder mp_list mp_timer nmi paging results rungs sipi smbios state strings sync \
 	text time topology trap_handlers volume
 EFI_S = ap_entry catch selftest switch trampoline vectors
 HOST = alias clock cpus facts files image interrupt machine main near own_text pages \

@@ -25,6 +25,8 @@
 #define APIC_SVR_ENABLE (1u << 8)
 #define MSR_X2APIC 0x800
 
+#define XAPIC_MAX_ID 254 /* that one interrupt can be sent to */
+
 /* Our vectors. Away from the timer (20h-22h), the HPET (40h) and the 8259 (68h-77h) of firmware. */
 #define VECTOR_SYNC 0xE1
 #define VECTOR_WAKE 0xE2

@@ -12,13 +12,23 @@
 
 struct percpu boot_percpu = { .self = &boot_percpu };
 
-static struct percpu *cpus[MAX_CPUS] = { &boot_percpu };
+static struct percpu *boot_alone[1] = { &boot_percpu };
+static struct percpu **cpus = boot_alone;
+static u32 max_cpus = 1;
 static u32 nr_cpus = 1;
 static u32 nr_offline;
 
+void cpus_use(struct percpu **table, u32 nr)
+{
+	if (table)
+		table[0] = &boot_percpu;
+	cpus = table ? table : boot_alone;
+	max_cpus = table ? nr : 1;
+}
+
 bool cpus_add(struct percpu *pc)
 {
-	if (nr_cpus == MAX_CPUS)
+	if (nr_cpus == max_cpus)
 		return false;
 	pc->cpu = nr_cpus;
 	cpus[nr_cpus] = pc;

@@ -8,8 +8,8 @@
 #include "percpu.h"
 #include "types.h"
 
-/* More than any firmware starts today; a CPU behind these stays idle, and the reason says so. */
-#define MAX_CPUS 1024
+/* cpus_use() - a table for so many, the boot CPU included; NULL: for that one alone */
+void cpus_use(struct percpu **table, u32 nr);
 
 /* cpus_add() - number the next CPU; boot CPU, before that CPU gets work. false: table is full */
 bool cpus_add(struct percpu *pc);

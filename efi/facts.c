@@ -264,6 +264,7 @@ static void smp_facts(struct facts *f)
 	fact_dec(f, "nr_cpus_acpi", acpi_nr_cpus());
 	fact_dec(f, "nr_cpus_disabled", mp_nr_disabled());
 	fact_dec(f, "nr_cpus_unhealthy", mp_nr_unhealthy());
+	f->emit(f->ctx, "cpus_refused", mp_refused());
 	fact_text(f, "mp_rung", mp_rung());
 	for (how = START_ALL; how < START_UP; how++) {
 		if (!mp_ladder_result((enum machine_start)how))

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "paging.h"
 
-#include "cpus.h"
 #include "firmware.h"
 #include "machine.h"
 #include "mem.h"
@@ -33,8 +32,9 @@
  * one that changes are made in.
  */
 static u64 *our_top;
-static u64 *tops[MAX_CPUS];
-static u32 nr_tops;
+static u64 *our_top_alone[1];
+static u64 **tops = our_top_alone;
+static u32 nr_tops, max_tops = 1;
 static u64 firmware_cr3;
 static u32 top_level;
 
@@ -296,9 +296,17 @@ u64 *paging_boot_top(void)
 	return our_top;
 }
 
+void paging_use_tops(u64 **table, u32 nr)
+{
+	if (table)
+		table[0] = our_top;
+	tops = table ? table : our_top_alone;
+	max_tops = table ? nr : 1;
+}
+
 bool paging_add_top(u64 *top)
 {
-	if (nr_tops == MAX_CPUS)
+	if (nr_tops == max_tops)
 		return false;
 	memcpy(top, our_top, PAGE_BYTES);
 	tops[nr_tops++] = top;

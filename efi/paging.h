@@ -43,6 +43,9 @@ void paging_use_ours(void);
 /* The boot CPU's top level; its address is what CR3 wants */
 u64 *paging_boot_top(void);
 
+/* paging_use_tops() - a table for so many top levels, ours included; NULL: for that one alone */
+void paging_use_tops(u64 **table, u32 nr);
+
 /*
  * paging_add_top() - make @top, one page, another CPU's top level; it follows later changes
  *

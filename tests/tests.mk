@@ -82,7 +82,7 @@ UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop te
 UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run test_region_places \
 	test_stop_machine test_selftest test_alternative_run test_primitive test_imm_sites \
 	test_lock_insn test_executor
-UNIT_EFI = test_conductor test_guard test_machine_check test_mp_ladder test_topology
+UNIT_EFI = test_conductor test_guard test_machine_check test_mp_ladder test_mp_list test_topology
 UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST) $(UNIT_EFI),$(UNIT))
 UNIT_OBJ = $B/unit/obj
 
@@ -113,6 +113,7 @@ $(UNIT_OBJ)/efi/%.S.o: efi/%.S | $B/.deps-test
 $(UNIT_EFI:%=$B/unit/%): $B/unit/%: $(UNIT_OBJ)/%.o $(UNIT_OBJ)/efi/strings.o
 $B/unit/test_guard: $(UNIT_OBJ)/efi/guard.o
 $B/unit/test_machine_check: $(UNIT_OBJ)/efi/machine_check.o
+$B/unit/test_mp_list: $(UNIT_OBJ)/efi/mp_list.o
 $B/unit/test_topology: $(UNIT_OBJ)/efi/topology.o
 $B/unit/test_conductor $B/unit/test_mp_ladder: $(patsubst %,$(UNIT_OBJ)/efi/%.o,mp_ladder mp_timer rungs conductor \
 	switch.S ap_entry.S)
