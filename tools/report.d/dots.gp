@@ -4,7 +4,7 @@ load common
 set logscale x
 set xlabel unit
 set xrange [least / 1.5:greatest * 3]
-if (narrow && greatest / least > 2000) {
+if (small && greatest / least > (columns > 2 ? 200 : 2000)) {
 	set xtics 100
 }
 set yrange [rows - 0.4:-0.6]
