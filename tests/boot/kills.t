@@ -47,10 +47,12 @@ for ((i = 1; i <= nr_kills; i++)); do
 	rm -rf "$boot_dir/kills.results"
 	mapfile -t runs < <(tools/take-results "$boot_dir/kills.img" "$boot_dir/kills.results")
 	for run in "${runs[@]}"; do check "kill $i: rows are whole" whole_rows "$run/results.csv"; done
-	# The bench that the state names was under way; every one before it was finished.
-	equal "kill $i: every finished row is there" \
-		"$(awk -F, 'FNR > 1 { print $3 "/" $4 }' "${runs[@]/%//results.csv}" | uniq | wc -l)" \
-		"$(awk '{ print $6 }' <<<"$state")"
+	# The bench that the state names was under way; every one before it was finished. Between its
+	# rows and the next state it was, too.
+	there=$(awk -F, 'FNR > 1 { print $3 "/" $4 }' "${runs[@]/%//results.csv}" | uniq | wc -l)
+	finished=$(awk '{ print $6 }' <<<"$state")
+	check "kill $i: every finished row is there: $there of $finished, or one more" \
+		test $((there - finished)) -ge 0 -a $((there - finished)) -le 1
 done
 status=0
 boot kills --smp 2 || status=$?
