@@ -38,6 +38,7 @@ titled(name) = strstrt(name, ":") ? \
 # For an axis that is logarithmic and not long: more than the powers of ten, where there is room.
 round_figures = greatest / least > 300 ? "0.01, 0.1, 1, 10, 100, 1000, 10000, 100000" : \
 	"0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000"
+few_figures = "0.0001, 0.01, 1, 100, 10000, 1000000"
 # Where a category has several series, they stand one below the other.
 shift(s) = nr_series < 2 ? 0 : (s - (nr_series - 1) / 2.0) * 0.5 / (nr_series - 1)
 set multiplot layout lines, columns
