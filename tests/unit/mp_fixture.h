@@ -369,6 +369,7 @@ static int mp_join(void)
 		store_release(&slots[i].stop, true);
 		if (aps[i].running)
 			pthread_join(aps[i].thread, NULL);
+		aps[i].running = false;
 	}
 	return (int)bare_depth;
 }
