@@ -38,8 +38,6 @@ override B := build
 endif
 ZYDIS = $(or $(ZYDIS_SRC),$B/zydis)
 GNU_EFI_INC = /usr/include/efi
-GNU_EFI_LIB = $(dir $(firstword $(wildcard $(addsuffix /crt0-efi-x86_64.o, \
-	/usr/lib /usr/lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu/gnuefi /usr/lib64/gnuefi))))
 
 CORE = alternative alternative_boot alternative_site alternative_table cpu_feature \
 	cpu_hotplug image_patching insn insn_form insn_nop int3 module module_load nops \
@@ -57,8 +55,8 @@ BENCH = all_cpus answers assemble bench cell change client contended csv draft e
 	summary switch_time target text together toggle trapped_sites two_patchers victim
 EFI_C = acpi alloc apic arena args away clock conductor console cpu_look cpu_state cpus \
 	deadman facts fatal files firmware guard identify idt image interrupt machine_check \
-	main memory mp mp_ladder mp_list mp_timer nmi paging results rungs sipi smbios state strings sync \
-	text time topology trap_handlers volume
+	main memory mp mp_ladder mp_list mp_timer nmi paging results rungs sipi smbios start state \
+	strings sync text time topology trap_handlers volume
 EFI_S = ap_entry catch selftest switch trampoline vectors
 HOST = alias clock cpus facts files image interrupt machine main near own_text pages \
 	results sync text traps
@@ -113,11 +111,11 @@ commit_flag = $(if $(filter facts,$1),-include $B/gen/commit.h)
 EFI_OBJ = $(call efi_objects,$B/efi)
 efi_objects = $(CORE:%=$1/core/%.o) $(BENCH:%=$1/bench/%.o) $(EFI_C:%=$1/efi/%.o) \
 	$(EFI_S:%=$1/efi/%.S.o) $(ZYDIS_C:%=$1/zydis/%.o)
-PE_SECTIONS = .text .rodata .data .dynamic .rela .reloc
+PE_SECTIONS = .text .rodata .data .relr .reloc
 
+# Relocations take a bit each that way, and three words each otherwise.
 efi_link = ld -nostdlib -shared -Bsymbolic --gc-sections --no-undefined -z noexecstack \
-	--hash-style=sysv --build-id=none -T efi/smpoke.lds \
-	$(GNU_EFI_LIB)crt0-efi-x86_64.o $1 -L$(GNU_EFI_LIB) -lgnuefi -o $@
+	-z pack-relative-relocs --hash-style=sysv --build-id=none -T efi/smpoke.lds $1 -o $@
 
 # Without symbols, which would lie behind the last section, where nothing is to be in a signed file.
 to_pe = $(OBJCOPY) --strip-all $(PE_SECTIONS:%=-j %) --target efi-app-x86_64 --subsystem=10 $< $@ && \

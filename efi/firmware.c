@@ -23,7 +23,10 @@ static u32 enter_depth;
 /* The call under way. */
 static const char *call_name;
 static struct guarded_state found;
-static struct table_register found_idtr;
+
+/* The state in which firmware is called, as it was the first time; and the same of bare calls. */
+static struct guarded_state relied_on[2];
+static bool is_known[2];
 
 void firmware_init(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 {
@@ -92,6 +95,8 @@ static void look(struct guarded_state *ret, u64 flags)
  */
 static bool mend(enum guarded which, const struct guarded_state *before)
 {
+	struct table_register idtr = { (u16)before->value[GUARDED_IDT_LIMIT],
+				       before->value[GUARDED_IDT_BASE] };
 	u64 value = before->value[which];
 
 	switch (which) {
@@ -106,7 +111,7 @@ static bool mend(enum guarded which, const struct guarded_state *before)
 		return true;
 	case GUARDED_IDT_BASE:
 	case GUARDED_IDT_LIMIT:
-		load_idt(&found_idtr);
+		load_idt(&idtr);
 		return true;
 	case GUARDED_IF:
 		machine_irq_restore(value ? EFLAGS_IF : 0);
@@ -130,12 +135,24 @@ static void do_harm(void)
 	*(u64 *)boot_percpu.stack = 0;
 }
 
-static void begin_call(const char *call)
+/* What could not be put back is what there is from now on. */
+static void look_again(struct guarded_state *now, bool bare)
+{
+	look(now, read_flags());
+	relied_on[bare] = *now;
+}
+
+static void begin_call(const char *call, bool bare)
 {
 	call_name = call;
+	if (fault(FIRMWARE_DOES_HARM) && is_known[bare])
+		write_cr4(read_cr4() | 1ull << 7);
 	look(&found, read_flags());
-	found_idtr = (struct table_register){ (u16)found.value[GUARDED_IDT_LIMIT],
-					      found.value[GUARDED_IDT_BASE] };
+	/* Interrupts may be off, when we want it so. */
+	relied_on[bare].value[GUARDED_IF] = found.value[GUARDED_IF];
+	if (!is_known[bare] || guard_check(call, true, &relied_on[bare], &found, mend))
+		look_again(&found, bare);
+	is_known[bare] = true;
 }
 
 static void end_call(bool bare)
@@ -150,7 +167,8 @@ static void end_call(bool bare)
 	/* MP services come back in an interrupt, or not; who calls them sees to it. */
 	if (bare)
 		left.value[GUARDED_IF] = found.value[GUARDED_IF];
-	guard_check(call_name, &found, &left, mend);
+	if (guard_check(call_name, false, &found, &left, mend))
+		look_again(&left, bare);
 }
 
 void firmware_enter_for(const char *call)
@@ -159,7 +177,7 @@ void firmware_enter_for(const char *call)
 		return;
 	paging_use_firmware();
 	if (paging_active())
-		begin_call(call);
+		begin_call(call, false);
 }
 
 void firmware_leave(void)
@@ -178,7 +196,7 @@ void firmware_enter_bare_for(const char *call)
 {
 	enter_depth++;
 	cpu_state_restore(&boot_percpu.firmware_state);
-	begin_call(call);
+	begin_call(call, true);
 }
 
 void firmware_leave_bare(void)

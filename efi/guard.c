@@ -3,7 +3,7 @@
 
 #include "strings.h"
 
-#define MAX_FINDINGS 8
+#define MAX_FINDINGS 12
 
 /* One register that one call has changed, the first time. */
 struct finding {
@@ -11,6 +11,7 @@ struct finding {
 	enum guarded which;
 	u64 before, after;
 	bool mended;
+	bool ours;
 };
 
 static struct finding findings[MAX_FINDINGS];
@@ -40,20 +41,21 @@ static const char *name(enum guarded which)
 	return names[which];
 }
 
-static bool is_known(const char *call, enum guarded which)
+static bool is_known(const char *call, bool ours, enum guarded which)
 {
 	u32 i;
 
 	for (i = 0; i < nr_findings; i++)
-		if (findings[i].call == call && findings[i].which == which)
+		if (findings[i].call == call && findings[i].ours == ours &&
+		    findings[i].which == which)
 			return true;
 	return false;
 }
 
-void guard_check(const char *call, const struct guarded_state *before,
-		 const struct guarded_state *after, guard_mend mend)
+u32 guard_check(const char *call, bool begins, const struct guarded_state *before,
+		const struct guarded_state *after, guard_mend mend)
 {
-	u32 i;
+	u32 i, nr = 0;
 
 	for (i = 0; i < NR_GUARDED; i++) {
 		enum guarded which = (enum guarded)i;
@@ -62,12 +64,14 @@ void guard_check(const char *call, const struct guarded_state *before,
 		if (before->value[i] == after->value[i])
 			continue;
 		/* Each time; it is told of once. */
+		nr++;
 		mended = mend(which, before);
-		if (nr_findings < MAX_FINDINGS && !is_known(call, which))
+		if (nr_findings < MAX_FINDINGS && !is_known(call, begins, which))
 			findings[nr_findings++] = (struct finding){
-				call, which, before->value[i], after->value[i], mended,
+				call, which, before->value[i], after->value[i], mended, begins,
 			};
 	}
+	return nr;
 }
 
 const char *guard_next_warning(void)
@@ -80,9 +84,9 @@ const char *guard_next_warning(void)
 		return NULL;
 	nr_told++;
 	string_init(&s, text, sizeof(text));
-	string_add(&s, "firmware changed ");
+	string_add(&s, finding->ours ? "smpoke changed " : "firmware changed ");
 	string_add(&s, name(finding->which));
-	string_add(&s, " in ");
+	string_add(&s, finding->ours ? " before " : " in ");
 	string_add(&s, finding->call);
 	string_add(&s, "(), ");
 	string_hex(&s, finding->before);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What firmware must leave as it finds it, and what it did not.
+ * What firmware must leave as it finds it, and what it did not; and in what state we call it.
  */
 #ifndef EFI_GUARD_H
 #define EFI_GUARD_H
@@ -35,13 +35,15 @@ struct guarded_state {
 typedef bool (*guard_mend)(enum guarded which, const struct guarded_state *before);
 
 /**
- * guard_check() - hold what a call has left against what it found
+ * guard_check() - hold what a call has left, or finds, against what it should
  * @call: the function of ours that made it
+ * @begins: it has not been made yet, so what differs is our fault
  *
  * Each that differs is put back by @mend; the first times are kept as warnings.
+ * Return: how many differ.
  */
-void guard_check(const char *call, const struct guarded_state *before,
-		 const struct guarded_state *after, guard_mend mend);
+u32 guard_check(const char *call, bool begins, const struct guarded_state *before,
+		const struct guarded_state *after, guard_mend mend);
 
 /* guard_next_warning() - machine_next_warning() */
 const char *guard_next_warning(void);

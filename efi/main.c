@@ -30,7 +30,7 @@
 /* UEFI 2.10, 2.3.4 promises 128 KiB, for a program and the firmware that it calls. */
 #define BOOT_STACK_BYTES (256 * 1024ul)
 
-/* crt0 calls it in the C convention, not in firmware's. */
+/* start.c calls it, in the C convention, not in firmware's. */
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st);
 
 /* The boot manager resets the machine five minutes after it started us, unless told not to. */
@@ -194,6 +194,3 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 	/* Both may return on firmware that does not implement them. */
 	fatal_end();
 }
-
-/* What the crt0 of newer gnu-efi calls; it would be in a library that nothing else here needs. */
-EFI_STATUS _entry(EFI_HANDLE image, EFI_SYSTEM_TABLE *st) __attribute__((alias("efi_main")));

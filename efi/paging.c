@@ -246,6 +246,7 @@ int paging_init(const void *near)
 	if (!pool)
 		return -ERR_NOMEM;
 	pool_used = 0;
+	text_poke_mm = 0;
 	our_top = new_table();
 	memcpy(our_top, table_of(firmware_cr3), PAGE_BYTES);
 	tops[0] = our_top;

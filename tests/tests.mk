@@ -82,7 +82,8 @@ UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop te
 UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run test_region_places \
 	test_stop_machine test_selftest test_alternative_run test_primitive test_imm_sites \
 	test_lock_insn test_executor
-UNIT_EFI = test_conductor test_guard test_machine_check test_mp_ladder test_mp_list test_topology
+UNIT_EFI = test_conductor test_guard test_machine_check test_mp_ladder \
+	test_mp_list test_paging test_topology
 UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST) $(UNIT_EFI),$(UNIT))
 UNIT_OBJ = $B/unit/obj
 

@@ -54,6 +54,8 @@ for what in 'CR4' 'the base of the IDT' 'the guard below the stack'; do
 		"^WARNING: firmware changed $what in [a-z_]+\\(\\), 0x[0-9a-f]+ to 0x[0-9a-f]+: put back$"
 	match "FIRMWARE_DOES_HARM: and in machine.csv" "$(grep ',warning_[0-9]*,' "$run/machine.csv")" "$what"
 done
+match "FIRMWARE_DOES_HARM: and what was wrong before a call is not firmware's fault" "$(console harm)" \
+	'^WARNING: smpoke changed CR4 before [a-z_]+\(\), 0x[0-9a-f]+ to 0x[0-9a-f]+: put back$'
 judge_run "FIRMWARE_DOES_HARM: every promise holds all the same" "${run:-nothing}" tcg 2 check '' ''
 
 faults_in() { grep -ohE '\<fault\([A-Z][A-Z0-9_]+\)' "$@" | sed 's/fault(\(.*\))/\1/' | sort -u; }

@@ -28,13 +28,13 @@ static void check(const char *call, enum guarded which, u64 value)
 	struct guarded_state left = found;
 
 	left.value[which] = value;
-	guard_check(call, &found, &left, mend);
+	guard_check(call, false, &found, &left, mend);
 }
 
 static void what_is_left_alone_is_no_warning(void **state)
 {
 	(void)state;
-	guard_check("flush", &found, &found, mend);
+	assert_int_equal(guard_check("flush", false, &found, &found, mend), 0);
 	for (u32 i = 0; i < NR_GUARDED; i++)
 		assert_int_equal(nr_mended[i], 0);
 	assert_null(guard_next_warning());
@@ -60,7 +60,26 @@ static void each_is_named_once_a_call_and_put_back_each_time(void **state)
 	assert_null(guard_next_warning());
 }
 
-/* There is room for eight; the first three are from the test before. */
+static void a_call_that_begins_in_a_wrong_state_is_our_fault(void **state)
+{
+	static const char write[] = "write";
+	struct guarded_state now = found;
+
+	(void)state;
+	now.value[GUARDED_CR4] = now.value[GUARDED_STACK] = 0;
+	assert_int_equal(guard_check(write, true, &found, &now, mend), 2);
+	assert_string_equal(guard_next_warning(),
+			    "smpoke changed CR4 before write(), 0x668 to 0x0: put back");
+	assert_string_equal(
+		guard_next_warning(),
+		"smpoke changed the guard below the stack before write(), 0x1 to 0x0: put back");
+	assert_null(guard_next_warning());
+	check(write, GUARDED_CR4, 0);
+	assert_string_equal(guard_next_warning(),
+			    "firmware changed CR4 in write(), 0x668 to 0x0: put back");
+}
+
+/* There is room for twelve; the first six are from the tests before. */
 static void however_many_there_are_each_has_a_name_and_is_put_back(void **state)
 {
 	static const char call[] = "call";
@@ -72,7 +91,7 @@ static void however_many_there_are_each_has_a_name_and_is_put_back(void **state)
 		check(call, (enum guarded)i, found.value[i] + 1);
 		assert_int_equal(nr_mended[i], 1);
 		text = guard_next_warning();
-		assert_true(i < 5 ? text != NULL : text == NULL);
+		assert_true(i < 6 ? text != NULL : text == NULL);
 		if (text)
 			assert_null(strstr(text, "null"));
 	}
@@ -83,6 +102,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_left_alone_is_no_warning),
 		cmocka_unit_test(each_is_named_once_a_call_and_put_back_each_time),
+		cmocka_unit_test(a_call_that_begins_in_a_wrong_state_is_our_fault),
 		cmocka_unit_test(however_many_there_are_each_has_a_name_and_is_put_back),
 	};
 
