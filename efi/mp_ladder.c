@@ -304,12 +304,11 @@ int mp_ladder_descend(void)
 	bool all_back = true;
 	u32 i;
 
-	if (rung == START_CONDUCTOR) {
+	if (rung == START_CONDUCTOR)
 		cpus_forget();
-		if (!rung_conductor_stuck())
-			rung_conductor_end();
-		return rung_conductor_stuck() ? -ERR_TIMEOUT : 0;
-	}
+	if (rung_conductor_stuck())
+		return -ERR_TIMEOUT;
+	rung_conductor_end();
 	if (!out)
 		return 0;
 	for (i = 0; i < cpus.nr_slots; i++) {
