@@ -193,6 +193,15 @@ static void clock_facts(struct facts *f)
 	fact_text(f, "tsc_invariant", machine_caps() & MACHINE_CAP_TSC_INVARIANT ? "yes" : "no");
 }
 
+/* Firmware that enforces them says so by something else than rwx. */
+static void fact_rights(struct facts *f, const char *key, const void *addr)
+{
+	char rights[4];
+
+	paging_firmware_rights(addr, rights);
+	fact_text(f, key, rights);
+}
+
 static void mode_facts(struct facts *f)
 {
 	const struct cpu_state *state = &boot_percpu.firmware_state;
@@ -205,6 +214,10 @@ static void mode_facts(struct facts *f)
 	fact_hex(f, "cr4", state->cr4);
 	fact_msr(f, "efer", MSR_EFER);
 	fact_text(f, "nx", paging_has_nx() ? "yes" : "no");
+	fact_rights(f, "firmware_rights_text", _stext);
+	fact_rights(f, "firmware_rights_data", &boot_percpu);
+	if (boot_percpu.stack)
+		fact_rights(f, "firmware_rights_memory", boot_percpu.stack);
 }
 
 static void text_facts(struct facts *f)
