@@ -218,6 +218,8 @@ static void mode_facts(struct facts *f)
 	fact_rights(f, "firmware_rights_data", &boot_percpu);
 	if (boot_percpu.stack)
 		fact_rights(f, "firmware_rights_memory", boot_percpu.stack);
+	if (firmware.loaded)
+		fact_rights(f, "firmware_rights_own_data", firmware.loaded);
 }
 
 static void text_facts(struct facts *f)
