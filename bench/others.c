@@ -38,6 +38,8 @@ static void hold_interrupts_back(void *arg)
 		while (rdtsc() < end)
 			barrier();
 		machine_irq_restore(flags);
+		/* QEMU 8 looks for interrupts where it leaves translated code, as here it does. */
+		cpu_relax();
 	}
 }
 
