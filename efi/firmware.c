@@ -206,6 +206,11 @@ void firmware_leave_bare(void)
 	enter_depth--;
 }
 
+void firmware_is_called_anew(void)
+{
+	is_known[0] = is_known[1] = false;
+}
+
 bool firmware_is_in(void)
 {
 	return enter_depth != 0;

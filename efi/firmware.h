@@ -43,6 +43,10 @@ void firmware_leave(void);
 void firmware_enter_bare_for(const char *call);
 void firmware_leave_bare(void);
 
+/* firmware_is_called_anew() - we changed on purpose what guard.h watches: it is right from now on
+ */
+void firmware_is_called_anew(void);
+
 /* firmware_is_in() - is a call under way? Boot CPU, from a trap as well */
 bool firmware_is_in(void);
 

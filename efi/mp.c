@@ -31,6 +31,7 @@ static u64 **tops;
 static size_t nr_listed;
 static enum machine_start wanted;
 static struct mp_cpus watch; /* only what machine_start_watch() says */
+static bool x2apic_wanted;
 static bool tried;
 static const char *reason;
 
@@ -144,7 +145,7 @@ const char *mp_reason(void)
 
 bool mp_all_home(void)
 {
-	return mp_ladder_all_home();
+	return mp_ladder_all_home() && !apic_switched();
 }
 
 static struct percpu *slot_of(u32 apic_id)
@@ -244,6 +245,19 @@ static bool prepare_slots(void)
 	return true;
 }
 
+/* The mode last: there is no way back from it. */
+static EFI_STATUS prepare_sipi(mp_procedure entry)
+{
+	EFI_STATUS status = sipi_prepare(entry);
+
+	if (EFI_ERROR(status) || !x2apic_wanted)
+		return status;
+	if (!apic_use_x2apic())
+		return EFI_UNSUPPORTED;
+	firmware_is_called_anew();
+	return EFI_SUCCESS;
+}
+
 static void take_cpus(u32 nr_wanted)
 {
 	struct mp_cpus cpus = watch;
@@ -252,7 +266,7 @@ static void take_cpus(u32 nr_wanted)
 	cpus.slots = list.slots;
 	cpus.nr_slots = list.nr_slots;
 	cpus.entry = ap_entry;
-	cpus.own_prepare = sipi_prepare;
+	cpus.own_prepare = prepare_sipi;
 	cpus.own_start = sipi_start;
 	cpus.set_aside = away_set_aside;
 	if (prepare_slots())
@@ -284,6 +298,14 @@ static void explain_refused(void)
 	string_add(&s, "firmware lists, and we leave: ");
 	string_add(&s, list.refused);
 	reason = text;
+}
+
+int machine_x2apic_select(void)
+{
+	if (!apic_has_x2apic())
+		return -ERR_UNSUPPORTED;
+	x2apic_wanted = true;
+	return 0;
 }
 
 int machine_start_cpus(u32 nr_wanted, const char **ret_reason)

@@ -81,8 +81,8 @@ UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop te
 	test_module_load
 UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run test_region_places \
 	test_stop_machine test_selftest test_alternative_run test_primitive test_imm_sites \
-	test_lock_insn test_executor
-UNIT_EFI = test_conductor test_guard test_machine_check test_mp_ladder \
+	test_lock_insn test_executor test_made
+UNIT_EFI = test_apic test_conductor test_guard test_machine_check test_mp_ladder \
 	test_mp_list test_paging test_topology
 UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST) $(UNIT_EFI),$(UNIT))
 UNIT_OBJ = $B/unit/obj
@@ -118,6 +118,10 @@ $B/unit/test_mp_list: $(UNIT_OBJ)/efi/mp_list.o
 $B/unit/test_topology: $(UNIT_OBJ)/efi/topology.o
 $B/unit/test_conductor $B/unit/test_mp_ladder: $(patsubst %,$(UNIT_OBJ)/efi/%.o,mp_ladder mp_timer rungs conductor \
 	switch.S ap_entry.S)
+
+# With MSRs and CPUID of the test's own.
+$(UNIT_OBJ)/test_apic.o $(UNIT_OBJ)/efi/apic.o: TEST_FLAGS := -Itests/unit/apic $(TEST_FLAGS)
+$B/unit/test_apic: $(UNIT_OBJ)/efi/apic.o
 
 # machine.csv of a build that nobody told its commit: linked before the archive, which has another.
 $(UNIT_OBJ)/facts.o: bench/facts.c | $B/.deps-build

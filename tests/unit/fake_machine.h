@@ -52,6 +52,7 @@ struct fake_machine {
 	char states[64][128]; /* each that was written */
 	u32 nr_states;
 	const char *warning; /* of machine_next_warning(), once */
+	bool has_x2apic;
 	u32 left_out; /* ways to start CPUs */
 	u64 deadman_ns;
 	void (*deadman)(void *ctx, const char *why);
