@@ -47,7 +47,7 @@ CORE = alternative alternative_boot alternative_site alternative_table cpu_featu
 	smp_text_poke static_call static_key stop_machine text_map text_poke text_poke_queue \
 	tracer
 BENCH = all_cpus answers assemble bench cell change client contended csv draft emulation \
-	executor facts fault_text flood format imm_sites line_holder lock_insn main module_del \
+	executor facts fault_text flood format imm_sites line_holder lock_insn main menu module_del \
 	module_loading options options_file options_text pass_clock patched peaks primitive \
 	refused region region_locks region_sequences region_sites results runner screen stages \
 	stats stress suite_alternatives suite_check suite_clients suite_clock suite_emulate \
@@ -56,7 +56,7 @@ BENCH = all_cpus answers assemble bench cell change client contended csv draft e
 	suite_queue_context suite_soak suite_strategy suite_switch suite_sync suite_victim suites \
 	summary switch_time target text together toggle trapped_sites two_patchers victim
 EFI_C = acpi alloc apic arena args clock console cpu_look cpu_state cpus deadman facts \
-	fatal files firmware identify idt image interrupt main memory mp mp_ladder nmi paging \
+	fatal files firmware identify idt image interrupt keys main memory mp mp_ladder nmi paging \
 	results sipi smbios state strings sync text time topology trap_handlers volume
 EFI_S = ap_entry catch selftest switch trampoline vectors
 HOST = alias clock cpus facts files image interrupt machine main near own_text pages \
@@ -223,7 +223,7 @@ $B/stick.img: $(STICK) $B/smpoke.cfg | $B/.deps-run
 # The options file of the stick: what a person would write into it.
 $B/smpoke.cfg: FORCE
 	@mkdir -p $(@D)
-	@printf '# made by make run\n%s\n' '$(ARGS)' > $@
+	@printf '# made by make run\n--menu 0\n%s\n' '$(ARGS)' > $@
 
 run: $B/stick.img
 	tools/run-qemu --image $B/stick.img --smp $(SMP) --timeout $(QEMU_TIMEOUT) \

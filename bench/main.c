@@ -9,6 +9,7 @@
 #include "image_patching.h"
 #include "machine.h"
 #include "mem.h"
+#include "menu.h"
 #include "patched.h"
 #include "runner.h"
 #include "screen.h"
@@ -297,7 +298,7 @@ static int run_all(struct run *run)
 		machine_print("\n");
 		return SMPOKE_EXIT_MEDIUM;
 	}
-	stages_begin(&run->stages, &run->results);
+	stages_begin(&run->stages, run->options.plan, &run->results);
 	exit = start_cpus(run);
 	if (!exit) {
 		exit = measure(run);
@@ -352,6 +353,11 @@ int smpoke_main(const struct smpoke_args *args, enum machine_then *ret_then)
 	if (run->stages.is_over) {
 		say_over(run);
 		*ret_then = MACHINE_THEN_POWEROFF;
+		return SMPOKE_EXIT_OK;
+	}
+	/* Whoever was asked before is not there any more, when the machine has started itself. */
+	if (!run->stages.goes_on && menu_ask(&run->options) == MENU_LEAVE) {
+		*ret_then = MACHINE_THEN_EXIT;
 		return SMPOKE_EXIT_OK;
 	}
 	return run_all(run);

@@ -8,6 +8,8 @@
 
 #define CPUS_MAX 65535
 #define TOGGLES_MAX 1000000000000
+#define MENU_MAX_S 3600
+#define LOOK_MAX_S 86400
 #define ITEM_BYTES 64
 #define SERIALIZE_NAMES "auto, serialize, iret, mov-cr2 or cpuid"
 #define RUNG_NAMES "auto, all, each, timer, sipi or up"
@@ -256,6 +258,33 @@ static int set_smp_alt_boot(struct parse *parse, const char *value)
 	return 0;
 }
 
+static int set_menu(struct parse *parse, const char *value)
+{
+	u64 seconds = 0;
+	int error = take_number(parse, "--menu", value, 0, MENU_MAX_S, &seconds);
+
+	parse->options->menu_given = true;
+	parse->options->menu_s = (u32)seconds;
+	return error;
+}
+
+static int set_look(struct parse *parse, const char *value)
+{
+	u64 seconds = 0;
+	int error = take_number(parse, "--look", value, 0, LOOK_MAX_S, &seconds);
+
+	parse->options->look_given = true;
+	parse->options->look_s = (u32)seconds;
+	return error;
+}
+
+static int set_no_store(struct parse *parse, const char *value)
+{
+	(void)value;
+	parse->options->no_store = true;
+	return 0;
+}
+
 static int set_then(struct parse *parse, const char *value)
 {
 	static const char *const names[] = {
@@ -290,6 +319,9 @@ static const struct option_row option_rows[] = {
 	{ "--noreplace-smp", NULL, set_noreplace_smp },
 	{ "--smp-alt-boot", NULL, set_smp_alt_boot },
 	{ "--smp-alt-two-way", NULL, set_two_way },
+	{ "--menu", "a number of seconds", set_menu },
+	{ "--look", "a number of seconds", set_look },
+	{ "--no-store", NULL, set_no_store },
 	{ "--then", "poweroff, reboot or exit", set_then },
 };
 
@@ -349,6 +381,19 @@ static int parse_words(struct parse *parse, int nr, const char *const *words, co
 	return 0;
 }
 
+/* Each is right by itself. */
+static int check_together(struct parse *parse)
+{
+	const struct options *options = parse->options;
+
+	parse->file_name = NULL;
+	/* No state is kept either, so nothing would end it. */
+	if (options->no_store && options->then == MACHINE_THEN_REBOOT)
+		return complain(parse, -ERR_INVAL,
+				"--no-store and --then reboot: it would run for ever");
+	return 0;
+}
+
 static void set_defaults(struct options *options, enum machine_then then)
 {
 	memset(options, 0, sizeof(*options));
@@ -374,12 +419,16 @@ int options_parse(struct options *ret, const struct smpoke_args *args,
 	int result;
 
 	set_defaults(ret, args->default_then);
-	if (args->argc > 0 || !args->file_text)
-		return parse_words(&parse, args->argc, args->argv, NULL);
-
+	/* Who typed what he wants need not be asked. */
+	ret->menu_s = args->argc > 0 ? 0 : OPTIONS_DEFAULT_MENU_S;
+	if (args->argc > 0 || !args->file_text) {
+		result = parse_words(&parse, args->argc, args->argv, NULL);
+		return result ? result : check_together(&parse);
+	}
 	result = options_file_split(&file, args, ret->words, error, error_size);
 	if (result)
 		return result;
 	parse.file_name = args->file_name;
-	return parse_words(&parse, (int)file.nr_words, file.words, file.lines);
+	result = parse_words(&parse, (int)file.nr_words, file.words, file.lines);
+	return result ? result : check_together(&parse);
 }

@@ -15,6 +15,18 @@
 void machine_print(const char *text);
 
 /**
+ * machine_key() - what a person types
+ * @ns: how long to wait for it; 0 = what was typed already
+ *
+ * Return: the character, MACHINE_KEY_OTHER for a key that has none; 0 when none came;
+ * -ERR_UNSUPPORTED, at once, where nobody can type.
+ */
+#define MACHINE_KEY_ENTER 13
+#define MACHINE_KEY_ESCAPE 27
+#define MACHINE_KEY_OTHER 256
+int machine_key(u64 ns);
+
+/**
  * machine_results_open() - find the medium, prove that it can be written, make the run's folder
  * @out: parent folder as the user gave it; NULL = "results" (UEFI: on the volume we were started
  * from)

@@ -201,6 +201,17 @@ void machine_print(const char *text)
 	fake.console_len += len;
 }
 
+int machine_key(u64 ns)
+{
+	assert(!fake.in_sample);
+	if (!fake.somebody)
+		return -ERR_UNSUPPORTED;
+	fake.key_ns += ns;
+	if (!ns || fake.nr_keys_asked >= fake.nr_keys)
+		return 0;
+	return fake.keys[fake.nr_keys_asked++];
+}
+
 int machine_state_read(const char *out, char *buf, size_t size)
 {
 	(void)out;

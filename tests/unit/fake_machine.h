@@ -47,6 +47,10 @@ struct fake_machine {
 	u32 nr_smp_enabled;
 	struct machine_file files[FAKE_NR_FILES];
 	u32 nr_files;
+	int keys[16]; /* what is typed; 0 = the time runs out */
+	u32 nr_keys, nr_keys_asked;
+	bool somebody; /* is there to type */
+	u64 key_ns; /* what was waited at most, all together */
 	bool keeps_state;
 	char state[512]; /* as machine_state_write() left it */
 	char states[64][128]; /* each that was written */

@@ -140,8 +140,9 @@ static void an_unknown_word_is_named_with_all_that_there_are(void **state)
 	static const char there_are[] =
 		"no such option; there are --help, --version, --list, --suite, --cpus, --batch, "
 		"--toggles, --seed, --quick, --full, --out, --serialize, --mp-rung, "
-		"--noreplace-smp, --smp-alt-boot, --smp-alt-two-way, --then";
-	char want[320];
+		"--noreplace-smp, --smp-alt-boot, --smp-alt-two-way, --menu, --look, --no-store, "
+		"--then";
+	char want[384];
 
 	(void)state;
 	format(want, sizeof(want), "--foo: %s", there_are);
@@ -433,7 +434,8 @@ static void help_fits_one_screen_and_names_every_option(void **state)
 		"--out",	   "--then",	     "--list",
 		"--version",	   "--serialize",    "--toggles",
 		"--noreplace-smp", "--smp-alt-boot", "--smp-alt-two-way",
-		"--mp-rung",
+		"--mp-rung",	   "--menu",	     "--look",
+		"--no-store",
 	};
 	u32 column = 0, nr_lines = 0;
 

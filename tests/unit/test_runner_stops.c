@@ -42,8 +42,8 @@ static void what_is_about_to_run_is_known_and_has_its_deadline(void **state)
 	run();
 	assert_int_equal(fake.nr_states, 2);
 	assert_non_null(strstr(fake.states[0], " RUN0007 "));
-	assert_non_null(strstr(fake.states[0], " 0 bench\n"));
-	assert_non_null(strstr(fake.states[1], " 1 bench\n"));
+	assert_non_null(strstr(fake.states[0], " 0 bench quick\n"));
+	assert_non_null(strstr(fake.states[1], " 1 bench quick\n"));
 	assert_int_equal(fake.deadman_ns, 120 * NSEC_PER_SEC);
 	fake.deadman(fake.deadman_ctx);
 	assert_non_null(strstr(fake_file("log.txt"), "] no end: the machine is started again\n"));
