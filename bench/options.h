@@ -16,10 +16,10 @@
  *   --smp-alt-two-way                 they go and come with the second CPU, as in 2006
  *   --smp-alt-boot                    the same, but decided at boot, for good
  *   --then poweroff|reboot|exit       how to end
- *   --menu SECONDS                    a key within that time opens the menu; 0 = no menu; default: 3,
- *                                     but 0 when the words come from a command line
+ *   --menu SECONDS                    a key within that time opens the menu; 0 = no menu;
+ *                                     default: 3, but 0 when there are words on a command line
  *   --look SECONDS                    how long the end stays on the screen, unless a key comes;
- *                                     default: see screen_look_s() in picture.h
+ *                                     default: see picture_look_s()
  *   --no-store                        needs no medium: the summary on the screen is all there is
  * "--name=value" and "--name value" are the same.
  *

@@ -5,40 +5,21 @@
  */
 #include "machine_io.h"
 
+#include "devices.h"
 #include "firmware.h"
 #include "machine.h"
 #include "x86.h"
 
 #define POLL_US 5000
 #define SCAN_ESCAPE 0x17
-#define MAX_HANDLES 64
 
-/*
- * Firmware puts one console in front of all keyboards, and that is there without any of them, too.
- * It is no device itself, so it has no device path.
- */
 static bool somebody_can_type(void)
 {
 	static const EFI_GUID input = EFI_SIMPLE_TEXT_INPUT_PROTOCOL_GUID;
-	static const EFI_GUID path = DEVICE_PATH_PROTOCOL;
-	static EFI_HANDLE handles[MAX_HANDLES];
-	SIMPLE_INPUT_INTERFACE *in = firmware.st->ConIn;
-	UINTN bytes = sizeof(handles), i;
-	EFI_STATUS status;
+	const SIMPLE_INPUT_INTERFACE *in = firmware.st->ConIn;
 
-	if (!in || !in->ReadKeyStroke || !in->WaitForKey)
-		return false;
-	if (firmware_protocol(firmware.st->ConsoleInHandle, &path))
-		return true;
-	firmware_enter();
-	status = firmware.bs->LocateHandle(ByProtocol, (EFI_GUID *)&input, NULL, &bytes, handles);
-	firmware_leave();
-	if (status == EFI_BUFFER_TOO_SMALL)
-		return true;
-	for (i = 0; !EFI_ERROR(status) && i < bytes / sizeof(handles[0]); i++)
-		if (handles[i] != firmware.st->ConsoleInHandle)
-			return true;
-	return false;
+	return in && in->ReadKeyStroke && in->WaitForKey &&
+	       device_exists(&input, firmware.st->ConsoleInHandle);
 }
 
 /* Return: 0 when there is none. */

@@ -154,6 +154,22 @@ int machine_key(u64 ns)
 	return -ERR_UNSUPPORTED;
 }
 
+/* Its terminal belongs to somebody else. */
+struct machine_screen machine_screen(void)
+{
+	return (struct machine_screen){ 0 };
+}
+
+int machine_show(const struct machine_picture *picture)
+{
+	(void)picture;
+	return -ERR_UNSUPPORTED;
+}
+
+void machine_show_end(void)
+{
+}
+
 void host_die(const char *text)
 {
 	static const char head[] = "smpoke: ";

@@ -84,7 +84,7 @@ press() {
 	local name=$1 pattern=$2 nr=1 deadline=$((SECONDS + 60)) key
 	shift 2
 	[[ ! $pattern =~ ^([0-9]+)\*(.*)$ ]] || { nr=${BASH_REMATCH[1]} && pattern=${BASH_REMATCH[2]}; }
-	until [ "$(grep -cE -- "$pattern" "$boot_dir/$name.log" 2>/dev/null)" -ge "$nr" ]; do
+	until [ -f "$boot_dir/$name.log" ] && [ "$(grep -cE -- "$pattern" "$boot_dir/$name.log")" -ge "$nr" ]; do
 		[ "$SECONDS" -lt "$deadline" ] || { echo "no line $nr with $pattern" && return 1; }
 		read -r -t 0.05 <> <(:)
 	done

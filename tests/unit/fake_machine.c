@@ -170,6 +170,11 @@ void machine_for_each_fact(void (*emit)(void *ctx, const char *key, const char *
 	emit(ctx, "kernel", "6.1");
 }
 
+u64 machine_tsc_hz(void)
+{
+	return 3000000000;
+}
+
 struct machine_time machine_time(void)
 {
 	return fake.time;
@@ -195,10 +200,35 @@ void machine_print(const char *text)
 {
 	size_t len = strlen(text);
 
-	assert(!fake.in_sample);
+	assert(!fake.in_sample && !fake.shows);
 	assert(fake.console_len + len < sizeof(fake.console));
 	memcpy(fake.console + fake.console_len, text, len + 1);
 	fake.console_len += len;
+}
+
+struct machine_screen machine_screen(void)
+{
+	return fake.screen;
+}
+
+int machine_show(const struct machine_picture *picture)
+{
+	assert(!fake.in_sample && !fake.shows);
+	if (!fake.screen.draws && !fake.screen.code_bytes)
+		return -ERR_UNSUPPORTED;
+	fake.picture = *picture;
+	if (picture->code) {
+		assert(strlen(picture->code) <= fake.screen.code_bytes);
+		strcpy(fake.code, picture->code);
+	}
+	fake.shows = fake.screen.draws;
+	fake.nr_shown++;
+	return 0;
+}
+
+void machine_show_end(void)
+{
+	fake.shows = false;
 }
 
 int machine_key(u64 ns)
@@ -234,6 +264,8 @@ int machine_state_write(const char *text)
 void machine_deadman(u64 ns, void (*last)(void *ctx), void *ctx)
 {
 	fake.deadman_ns = ns;
+	if (ns > fake.deadman_armed_ns)
+		fake.deadman_armed_ns = ns;
 	fake.deadman = last;
 	fake.deadman_ctx = ctx;
 }

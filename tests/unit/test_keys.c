@@ -175,11 +175,9 @@ static void keys_without_a_character_are_keys(void **state)
 		u16 scan, character;
 		int want;
 	} keys[] = {
-		{ 0, '\r', MACHINE_KEY_ENTER },
-		{ 0x17, 0, MACHINE_KEY_ESCAPE },
+		{ 0, '\r', MACHINE_KEY_ENTER },	  { 0x17, 0, MACHINE_KEY_ESCAPE },
 		{ 1, 0, MACHINE_KEY_OTHER }, /* up */
-		{ 0, 0x20ac, MACHINE_KEY_OTHER },
-		{ 0, 0xff, 0xff },
+		{ 0, 0x20ac, MACHINE_KEY_OTHER }, { 0, 0xff, 0xff },
 	};
 
 	(void)state;
@@ -207,12 +205,9 @@ static void a_key_that_is_gone_is_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(without_a_keyboard_nothing_waits),
-		TEST(each_kind_of_keyboard_is_one),
-		TEST(a_key_is_taken_when_it_comes),
-		TEST(the_time_is_waited_for_and_no_longer),
-		TEST(keys_without_a_character_are_keys),
-		TEST(a_key_that_is_gone_is_none),
+		TEST(without_a_keyboard_nothing_waits),	 TEST(each_kind_of_keyboard_is_one),
+		TEST(a_key_is_taken_when_it_comes),	 TEST(the_time_is_waited_for_and_no_longer),
+		TEST(keys_without_a_character_are_keys), TEST(a_key_that_is_gone_is_none),
 	};
 
 	return cmocka_run_group_tests_name("keys", tests, NULL, NULL);

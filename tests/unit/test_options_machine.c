@@ -99,8 +99,7 @@ static void the_menu_is_for_those_who_typed_nothing(void **state)
 	assert_true(options.menu_given && options.look_given && options.no_store);
 	options_describe(&options, suite_names, text, sizeof(text));
 	assert_non_null(strstr(text, " --menu 3600 --look 86400 --no-store "));
-	expect_error("--menu 3601", -ERR_RANGE,
-		     "--menu 3601: must be a number from 0 to 3600");
+	expect_error("--menu 3601", -ERR_RANGE, "--menu 3601: must be a number from 0 to 3600");
 	expect_error("--look x", -ERR_INVAL, "--look x: must be a number from 0 to 86400");
 	expect_error("--no-store=1", -ERR_INVAL, "--no-store: takes no value");
 }
