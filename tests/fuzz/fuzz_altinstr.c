@@ -33,7 +33,9 @@ static u32 nr_entries;
 
 static u8 *site_of(const struct smp_altinstr *entry)
 {
-	return (u8 *)&entry->instr_offset + entry->instr_offset;
+	/* As numbers: the compiler would take a place that is reached from the table for a part of
+	 * it. */
+	return (u8 *)((u64)&entry->instr_offset + (u64)(s64)entry->instr_offset);
 }
 
 static const u8 *up_of(const struct smp_altinstr *entry)
