@@ -241,10 +241,9 @@ static void deadman_note(void *arg)
 
 static void alive(struct runner *runner)
 {
-	/* Nobody would know what hung, and the machine would start again for ever. */
-	if (runner->options->no_store)
-		return;
-	machine_deadman(runner_plan(runner->options->plan)->deadman_ns, deadman_note, runner);
+	if (!runner->options->no_store) /* nobody would know what hung, and it would hang again */
+		machine_deadman(runner_plan(runner->options->plan)->deadman_ns, deadman_note,
+				runner);
 }
 
 /*
@@ -303,6 +302,7 @@ static void do_measure(void *arg)
 	int error;
 
 	if (status == ROW_OK) {
+		screen_quiet(m->runner->results);
 		error = warm_up(m->run);
 		if (!error)
 			error = take_samples(m->runner, m->run, &m->outcome.nr_samples);
@@ -342,6 +342,7 @@ static void survive(struct measuring *m, cpu_fn step)
 static struct outcome measure(struct runner *runner, struct bench_run *run)
 {
 	struct measuring m = { .runner = runner, .run = run, .outcome = { .status = ROW_SKIP } };
+	u32 nr_said;
 
 	if (run->bench->nr_series > BENCH_MAX_SERIES || run->bench->nr_samples > SAMPLES_MAX ||
 	    !run->bench->sample) {
@@ -353,8 +354,11 @@ static struct outcome measure(struct runner *runner, struct bench_run *run)
 		return m.outcome;
 
 	survive(&m, do_measure);
+	nr_said = screen_quiet_end();
 	if (run->bench->teardown)
 		survive(&m, do_teardown);
+	if (nr_said)
+		bench_violation(run, "text was printed while it was measured");
 	judge(run, &m.outcome);
 	return m.outcome;
 }

@@ -93,6 +93,42 @@ static void a_trap_in_any_step_fails_its_bench_and_no_other(void **state)
 	}
 }
 
+/* The line would be part of what is measured. */
+static void who_prints_while_it_is_measured_has_failed(void **state)
+{
+	static const char *const steps[] = { "sample", "setup", "check", "teardown" };
+	struct csv_fields row;
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(steps); i++) {
+		script.says_in = steps[i];
+		run();
+		assert_true(read_row(&row, "results.csv", 1));
+		assert_string_equal(row.field[COL_STATUS], i ? "ok" : "fail");
+		assert_string_equal(row.field[COL_REASON],
+				    i ? ""
+				      : "1 violations: text was printed while it was measured");
+		end(NULL);
+		begin(NULL);
+	}
+}
+
+/* A trap between ends the silence, too: the next bench may speak where it may. */
+static void after_a_trap_in_a_sample_others_may_speak(void **state)
+{
+	struct csv_fields row;
+
+	(void)state;
+	script.trap_in = "sample";
+	script.says_in = "setup";
+	suite.nr_benches = 2;
+	run();
+	for (u32 i = 1; i <= 3; i += 2) {
+		assert_true(read_row(&row, "results.csv", i));
+		assert_null(strstr(row.field[COL_REASON], "printed"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -100,6 +136,8 @@ int main(void)
 		TEST(what_is_about_to_run_is_known_and_has_its_deadline),
 		TEST(a_dead_cpu_is_said_and_the_next_bench_does_without_it),
 		TEST(a_trap_in_any_step_fails_its_bench_and_no_other),
+		TEST(who_prints_while_it_is_measured_has_failed),
+		TEST(after_a_trap_in_a_sample_others_may_speak),
 	};
 
 	return cmocka_run_group_tests_name("runner_stops", tests, NULL, NULL);
