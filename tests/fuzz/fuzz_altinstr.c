@@ -33,14 +33,12 @@ static u32 nr_entries;
 
 static u8 *site_of(const struct smp_altinstr *entry)
 {
-	/* As numbers: the compiler would take a place that is reached from the table for a part of
-	 * it. */
-	return (u8 *)((u64)&entry->instr_offset + (u64)(s64)entry->instr_offset);
+	return self_relative(&entry->instr_offset);
 }
 
 static const u8 *up_of(const struct smp_altinstr *entry)
 {
-	return (const u8 *)&entry->replacement_offset + entry->replacement_offset;
+	return self_relative(&entry->replacement_offset);
 }
 
 static bool is_padding(const struct smp_altinstr *entry)

@@ -60,10 +60,11 @@ INSERT INTO words VALUES ('sweep-4096', 'switch, 4096 LOCKs to UP form, 32 bytes
 	('iret', 'sync, IRET to the next instruction'),
 	('cpuid', 'sync, CPUID, which leaves for the hypervisor'),
 	('round-spinning', 'sync, until the other CPU has serialised, too');
-INSERT INTO quote SELECT run, printf('%s %.1f us %.*f ns each', text, p50 / 1e3 + 1e-9,
-	p50 < 100 * sites, 1.0 * p50 / sites)
+INSERT INTO quote SELECT run, printf('%s %.1f us %s ns each', text, p50 / 1e3 + 1e-9,
+	CASE WHEN p50 < 100 * sites THEN printf('%.1f', 1.0 * p50 / sites + 1e-9)
+		ELSE CAST(1.0 * p50 / sites + 0.5 AS INTEGER) END)
 	FROM f JOIN words USING (bench) WHERE suite = 'switch' AND variant = 'up';
-INSERT INTO quote SELECT run, printf('%s %.0f ticks', text, p50 / 1e3 + 1e-9)
+INSERT INTO quote SELECT run, text || ' ' || ((p50 + 500) / 1000) || ' ticks'
 	FROM f JOIN words USING (bench) WHERE suite = 'sync' AND variant = 'cost';
 INSERT INTO quote SELECT run, printf('%s %.1f us', text, p50 / 1e3 + 1e-9)
 	FROM f JOIN words USING (bench) WHERE suite = 'sync' AND variant = 'round';
