@@ -49,15 +49,16 @@ CORE = alternative alternative_boot alternative_site alternative_table cpu_featu
 	page_alloc relocate selftest sites smp_alt_modules smp_alt_nodes smp_altinstr smp_locks \
 	smp_text_poke static_call static_key stop_machine text_map text_poke text_poke_queue \
 	tracer
-BENCH = all_cpus answers assemble bench cell change client contended csv draft emulation \
-	executor facts fault_text flood format imm_sites line_holder lock_insn main menu module_del \
-	module_loading options options_file options_text pass_clock patched peaks picture primitive \
-	refused region region_locks region_sequences region_sites results rows runner screen stages \
-	stats stress suite_alternatives suite_check suite_clients suite_clock suite_emulate \
-	suite_forms suite_hazard suite_hotplug suite_int3 suite_interfere suite_lock suite_module \
-	suite_places suite_poke suite_primitives suite_propagation suite_protocols suite_queue \
-	suite_queue_context suite_soak suite_strategy suite_switch suite_sync suite_victim suites \
-	summary switch_time target text together toggle trapped_sites two_patchers victim
+BENCH = all_cpus answers assemble bench cell change client contended cpu_picks csv draft \
+	emulation executor facts fault_text flood floor format imm_sites line_holder lock_insn \
+	main menu module_del module_loading options options_file options_text others pass_clock \
+	patched peaks peers picture primitive refused region region_locks region_sequences \
+	region_sites results rows runner screen stages stats strategy stress suite_alternatives \
+	suite_check suite_clients suite_clock suite_emulate suite_forms suite_hazard \
+	suite_hotplug suite_int3 suite_interfere suite_lock suite_module suite_places suite_poke \
+	suite_primitives suite_propagation suite_protocols suite_queue suite_queue_context \
+	suite_soak suite_strategy suite_switch suite_sync suite_victim suites summary \
+	switch_time target text together toggle trapped_sites two_patchers victim
 EFI_C = acpi alloc apic arena args canvas clock code console cpu_look cpu_state cpus deadman \
 	devices drawing facts fatal files firmware font identify idt image interrupt keys main \
 	memory mp mp_ladder nmi paging results screen sipi smbios state strings sync text time \

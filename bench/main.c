@@ -21,7 +21,7 @@
 #include "text_patching.h"
 #include "x86.h"
 
-#define ERROR_BYTES 384
+#define ERROR_BYTES 448
 #define CODE_BYTES 2048
 
 struct run {
@@ -118,6 +118,14 @@ static int select_start(const struct options *options)
 	return SMPOKE_EXIT_MACHINE;
 }
 
+static int select_x2apic(const struct options *options)
+{
+	if (!options->x2apic || !machine_x2apic_select())
+		return SMPOKE_EXIT_OK;
+	usage_error("--x2apic: this machine has no such choice");
+	return SMPOKE_EXIT_MACHINE;
+}
+
 static void choose_seed(struct options *options)
 {
 	struct machine_time t = machine_time();
@@ -155,6 +163,13 @@ static int start_cpus(struct run *run)
 	screen_say(&run->results, "smpoke: --cpus %u: %s; this machine has %u\n",
 		   run->options.nr_cpus, error_name(error), machine_nr_cpus_present());
 	return error == -ERR_RANGE ? SMPOKE_EXIT_USAGE : SMPOKE_EXIT_MACHINE;
+}
+
+static void make_benches(enum plan plan)
+{
+	for (u32 i = 0; suites[i]; i++)
+		if (suites[i]->make)
+			suites[i]->make(plan, machine_nr_cpus(), machine_caps());
 }
 
 static void print_banner(struct run *run)
@@ -209,6 +224,7 @@ static int measure(struct run *run)
 {
 	int exit = SMPOKE_EXIT_OK;
 
+	make_benches(run->options.plan);
 	if (runner_init(&run->runner, &run->options, &run->results, suites)) {
 		screen_say(&run->results, "smpoke: no memory for samples\n");
 		exit = SMPOKE_EXIT_MACHINE;
@@ -399,6 +415,8 @@ int smpoke_main(const struct smpoke_args *args, enum machine_then *ret_then)
 	if (exit)
 		return exit;
 	exit = select_sync(&run->options);
+	if (!exit)
+		exit = select_x2apic(&run->options);
 	if (!exit)
 		exit = select_start(&run->options);
 	if (exit)

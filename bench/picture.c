@@ -161,8 +161,8 @@ static void code_poke(struct lines *lines, struct row_range rest)
 		cell_figure(p99, total, total->stats.p99);
 		cell_ratio(over, row_is_measured(process) ? process->stats.p50 : 0,
 			   row_is_measured(process) ? process->floor : 0);
-		add_line(lines, "b,%s,%u,%s,%s,%s\n", bench.rows[0].bench, bench.rows[0].sites,
-			 cell, p99, over);
+		add_line(lines, "b,%s,%u,%u,%s,%s,%s\n", bench.rows[0].bench, bench.rows[0].sites,
+			 bench.rows[0].cpus, cell, p99, over);
 	}
 }
 

@@ -105,6 +105,7 @@ int victims_start(struct victims *v, const struct site_region *sites)
 int victims_start_watch(struct victims *v, const struct site_region *sites,
 			const struct watch *watch)
 {
+	u32 end = watch->nr_cpus ? watch->nr_cpus : machine_nr_cpus();
 	int err = 0;
 
 	memset(v, 0, sizeof(*v));
@@ -115,8 +116,7 @@ int victims_start_watch(struct victims *v, const struct site_region *sites,
 	v->each = machine_alloc(machine_nr_cpus() * sizeof(*v->each));
 	if (!v->each)
 		return -ERR_NOMEM;
-	for (u32 cpu = watch->first_cpu ? watch->first_cpu : 1; cpu < machine_nr_cpus() && !err;
-	     cpu++) {
+	for (u32 cpu = watch->first_cpu ? watch->first_cpu : 1; cpu < end && !err; cpu++) {
 		struct victim *victim = &v->each[v->nr];
 
 		victim->all = v;

@@ -30,6 +30,7 @@ static size_t slots_bytes;
 static u32 nr_slots, nr_disabled, nr_unhealthy;
 static enum machine_start wanted;
 static struct mp_cpus watch; /* only what machine_start_watch() says */
+static bool x2apic_wanted;
 static bool tried;
 static const char *reason;
 
@@ -132,7 +133,7 @@ const char *mp_reason(void)
 
 bool mp_all_home(void)
 {
-	return mp_ladder_all_home();
+	return mp_ladder_all_home() && !apic_switched();
 }
 
 static struct percpu *slot_of(u32 apic_id)
@@ -226,6 +227,16 @@ static bool prepare_slots(void)
 	return true;
 }
 
+/* The mode last: there is no way back from it. */
+static EFI_STATUS prepare_sipi(mp_procedure entry)
+{
+	EFI_STATUS status = sipi_prepare(entry);
+
+	if (EFI_ERROR(status) || !x2apic_wanted)
+		return status;
+	return apic_use_x2apic() ? EFI_SUCCESS : EFI_UNSUPPORTED;
+}
+
 static void take_cpus(u32 nr_wanted)
 {
 	struct mp_cpus cpus = watch;
@@ -234,7 +245,7 @@ static void take_cpus(u32 nr_wanted)
 	cpus.slots = slots;
 	cpus.nr_slots = nr_slots;
 	cpus.entry = ap_entry;
-	cpus.own_prepare = sipi_prepare;
+	cpus.own_prepare = prepare_sipi;
 	cpus.own_start = sipi_start;
 	if (prepare_slots())
 		reason = mp_ladder_climb(&cpus, wanted, nr_wanted);
@@ -253,6 +264,14 @@ void machine_start_watch(void (*before)(void *ctx, enum machine_start how), void
 int machine_start_select(enum machine_start how)
 {
 	wanted = how;
+	return 0;
+}
+
+int machine_x2apic_select(void)
+{
+	if (!apic_has_x2apic())
+		return -ERR_UNSUPPORTED;
+	x2apic_wanted = true;
 	return 0;
 }
 

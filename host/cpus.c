@@ -283,6 +283,11 @@ int machine_start_select(enum machine_start how)
 	return how == START_AUTO ? 0 : -ERR_UNSUPPORTED;
 }
 
+int machine_x2apic_select(void)
+{
+	return -ERR_UNSUPPORTED;
+}
+
 void machine_start_watch(void (*before)(void *ctx, enum machine_start how), void *ctx,
 			 u32 leave_out)
 {

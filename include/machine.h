@@ -100,6 +100,15 @@ static inline const char *machine_start_name(enum machine_start how)
 int machine_start_select(enum machine_start how);
 
 /**
+ * machine_x2apic_select() - all CPUs run their APICs by MSR, and not by memory, from START_SIPI on
+ *
+ * Where firmware has done that already, nothing is left to do. Else the machine is not given back
+ * to firmware at the end. Context: boot CPU, before machine_start_cpus(). Return: 0;
+ * -ERR_UNSUPPORTED when this machine has no such choice, and nothing changes.
+ */
+int machine_x2apic_select(void);
+
+/**
  * machine_cpu_offline() - take a CPU of ours out: no sync, no interrupt and no procedure reaches it
  * @cpu: 1 .. machine_nr_cpus() - 1, without a procedure
  *

@@ -78,8 +78,8 @@ UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop te
 	test_module_load
 UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run test_region_places \
 	test_stop_machine test_selftest test_alternative_run test_primitive test_imm_sites \
-	test_lock_insn test_executor
-UNIT_EFI = test_mp_ladder test_topology test_keys test_screen
+	test_lock_insn test_executor test_made
+UNIT_EFI = test_apic test_keys test_mp_ladder test_screen test_topology
 UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST) $(UNIT_EFI),$(UNIT))
 UNIT_OBJ = $B/unit/obj
 
@@ -111,6 +111,10 @@ $(UNIT_OBJ)/efi/%.S.o: efi/%.S | $B/.deps-test
 $(UNIT_EFI:%=$B/unit/%): $B/unit/%: $(UNIT_OBJ)/%.o $(UNIT_OBJ)/efi/strings.o
 $B/unit/test_topology: $(UNIT_OBJ)/efi/topology.o
 $B/unit/test_keys: $(UNIT_OBJ)/efi/keys.o $(UNIT_OBJ)/efi/devices.o
+
+# With MSRs and CPUID of the test's own.
+$(UNIT_OBJ)/test_apic.o $(UNIT_OBJ)/efi/apic.o: TEST_FLAGS := -Itests/unit/apic $(TEST_FLAGS)
+$B/unit/test_apic: $(UNIT_OBJ)/efi/apic.o
 $B/unit/test_mp_ladder: $(UNIT_OBJ)/efi/mp_ladder.o $(UNIT_OBJ)/efi/switch.S.o
 
 $B/unit/test_screen: $(SCREEN:%=$(UNIT_OBJ)/efi/%.o) $(UNIT_OBJ)/qrcodegen.o

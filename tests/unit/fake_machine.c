@@ -83,6 +83,11 @@ int machine_start_select(enum machine_start how)
 	return how == START_TIMER ? -ERR_UNSUPPORTED : 0;
 }
 
+int machine_x2apic_select(void)
+{
+	return fake.has_x2apic ? 0 : -ERR_UNSUPPORTED;
+}
+
 static void (*before_start)(void *ctx, enum machine_start how);
 static void *before_start_ctx;
 

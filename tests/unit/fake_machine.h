@@ -61,6 +61,7 @@ struct fake_machine {
 	char state[512]; /* as machine_state_write() left it */
 	char states[64][128]; /* each that was written */
 	u32 nr_states;
+	bool has_x2apic;
 	u32 left_out; /* ways to start CPUs */
 	u64 deadman_ns;
 	void (*deadman)(void *ctx);

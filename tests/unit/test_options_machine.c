@@ -17,7 +17,7 @@ static char error[384], words[128];
 /* The words of @line, separated by single blanks, as a command line. */
 static int parse(const char *line)
 {
-	const char *argv[8];
+	const char *argv[16];
 	struct smpoke_args args = { .argv = argv, .default_then = MACHINE_THEN_EXIT };
 
 	strcpy(words, line);
@@ -113,6 +113,28 @@ static void what_is_stored_nowhere_does_not_start_the_machine_again(void **state
 	assert_int_equal(parse("--then reboot --no-store --then exit"), 0);
 }
 
+static void x2apic_goes_with_one_way_to_start_cpus(void **state)
+{
+	char text[256];
+
+	(void)state;
+	assert_int_equal(parse("--x2apic"), 0);
+	assert_true(options.x2apic);
+	assert_int_equal(options.mp_rung, START_SIPI);
+	options_describe(&options, suite_names, text, sizeof(text));
+	assert_non_null(strstr(text, "--mp-rung sipi --x2apic"));
+	assert_int_equal(parse(text), 0);
+	assert_true(options.x2apic);
+	assert_int_equal(parse("--x2apic --mp-rung sipi"), 0);
+	assert_int_equal(parse("--mp-rung auto --x2apic"), 0);
+	assert_int_equal(options.mp_rung, START_SIPI);
+	expect_error("--mp-rung all --x2apic", -ERR_INVAL,
+		     "--x2apic: takes --mp-rung sipi, not all");
+	expect_error("--x2apic --mp-rung up", -ERR_INVAL, "--x2apic: takes --mp-rung sipi, not up");
+	assert_int_equal(parse("--mp-rung sipi"), 0);
+	assert_false(options.x2apic);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +142,7 @@ int main(void)
 		cmocka_unit_test(the_way_to_start_cpus_is_taken_by_name_alone),
 		cmocka_unit_test(the_menu_is_for_those_who_typed_nothing),
 		cmocka_unit_test(what_is_stored_nowhere_does_not_start_the_machine_again),
+		cmocka_unit_test(x2apic_goes_with_one_way_to_start_cpus),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -247,7 +247,7 @@ static const char lines[] = "smpoke1," SMPOKE_VERSION ",host,4,3000000,quick,7,1
 			    "p,tas,1.33,5.48,1.29,5.47,47.86,4\n"
 			    "p,mutex,0.00,41.48,0.90,1.00,,\n"
 			    "p,ref,,,,,,\n"
-			    "b,batch,0,110.17,110.17,-\n"
+			    "b,batch,0,1,110.17,110.17,-\n"
 			    "l,inc-1line,16.00,4.00,,\n";
 
 static void its_code_says_what_the_table_says(void **state)
