@@ -13,10 +13,12 @@
 #   make image   build/smpoke.efi
 #   make usb     build/smpoke.img, the image of a bootable stick
 #   make sign KEY=file CERT=file   the same for Secure Boot: build/smpoke-signed.efi and .img
+#   make screenshot   docs/screen.png, the end of a run in QEMU
 #   make verify-method   the lock figures by a second method, side by side
 #   make clean
 #
-# ZYDIS_SRC=/path/to/zydis uses a checkout of yours instead of the distribution's source package.
+# ZYDIS_SRC=/path/to/zydis uses a checkout of yours instead of the distribution's source package;
+# so does QRCODEGEN_SRC.
 
 SMP ?= 2
 ARGS ?= --quick
@@ -37,6 +39,7 @@ run_b := $(if $(findstring command,$(origin B)),$B)
 override B := build
 endif
 ZYDIS = $(or $(ZYDIS_SRC),$B/zydis)
+QRCODEGEN = $(or $(QRCODEGEN_SRC),$B/qrcodegen)
 GNU_EFI_INC = /usr/include/efi
 
 CORE = alternative alternative_boot alternative_site alternative_table cpu_feature \
@@ -45,19 +48,20 @@ CORE = alternative alternative_boot alternative_site alternative_table cpu_featu
 	smp_text_poke static_call static_key stop_machine text_map text_poke text_poke_queue \
 	tracer
 BENCH = all_cpus answers assemble bench cell change client contended cpu_picks csv draft \
-	emulation executor facts fault_text floor flood format imm_sites line_holder lock_insn main \
-	module_del module_loading options options_file options_text others pass_clock patched peaks \
-	peers primitive refused region region_locks region_sequences region_sites results runner \
-	screen stages stats strategy stress suite_alternatives suite_check suite_clients suite_clock \
-	suite_emulate suite_forms suite_hazard suite_hotplug suite_int3 suite_interfere suite_lock \
-	suite_module suite_places suite_poke suite_primitives suite_propagation suite_protocols \
-	suite_queue suite_queue_context suite_soak suite_strategy suite_switch suite_sync \
-	suite_victim suites summary switch_time target text together toggle trapped_sites \
-	two_patchers victim
-EFI_C = acpi alloc apic arena args away clock conductor console cpu_look cpu_state cpus \
-	deadman facts fatal files firmware guard identify idt image interrupt machine_check \
-	main memory mp mp_ladder mp_list mp_timer nmi paging results rungs sipi smbios start state \
-	strings sync text time topology trap_handlers volume
+	emulation executor facts fault_text flood floor format imm_sites line_holder lock_insn \
+	main menu module_del module_loading options options_file options_text others pass_clock \
+	patched peaks peers picture primitive refused region region_locks region_sequences \
+	region_sites results rows runner screen stages stats strategy stress suite_alternatives \
+	suite_check suite_clients suite_clock suite_emulate suite_forms suite_hazard \
+	suite_hotplug suite_int3 suite_interfere suite_lock suite_module suite_places suite_poke \
+	suite_primitives suite_propagation suite_protocols suite_queue suite_queue_context \
+	suite_soak suite_strategy suite_switch suite_sync suite_victim suites summary switch_time \
+	target text together toggle trapped_sites two_patchers victim
+EFI_C = acpi alloc apic arena args away canvas clock code conductor console cpu_look \
+	cpu_state cpus deadman devices drawing facts fatal files firmware font guard identify idt \
+	image interrupt keys machine_check main memory mp mp_ladder mp_list mp_timer nmi paging \
+	results rungs screen sipi smbios start state strings sync text time topology \
+	trap_handlers volume
 EFI_S = ap_entry catch selftest switch trampoline vectors
 HOST = alias clock cpus facts files image interrupt machine main near own_text pages \
 	results sync text traps
@@ -79,23 +83,24 @@ INC = -Iinclude $(ZYDIS_DEF) $(ZYDIS_INC)
 EFI_FLAGS = $(FREE) -fpic -fvisibility=hidden -fshort-wchar -maccumulate-outgoing-args
 # What is in nobody's time stamps: the image is to stay under 640 KB.
 SMALL = -Os
-EFI_INC = -DGNU_EFI_USE_MS_ABI -isystem $(GNU_EFI_INC) -isystem $(GNU_EFI_INC)/x86_64
+EFI_INC = -DGNU_EFI_USE_MS_ABI -isystem $(GNU_EFI_INC) -isystem $(GNU_EFI_INC)/x86_64 \
+	-isystem $(QRCODEGEN)/c
 HOST_FLAGS = $(BASE) -D_GNU_SOURCE -fPIE -pthread
 HOST_LINK = -pie -pthread -Wl,--defsym=_stext=_init
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-.PHONY: all run soak usb sign compare report verify-method test host image install uninstall clean FORCE
+.PHONY: all run screenshot soak usb sign compare report verify-method test host image install uninstall clean FORCE
 .DELETE_ON_ERROR:
 all: image host
 
-# ---- What must be installed, and Zydis ----
+# ---- What must be installed, and the sources of two libraries ----
 
 $B/.deps-%: tools/install-deps
 	@tools/install-deps $*
 	@mkdir -p $B && touch $@
 
-$B/.zydis: tools/fetch-zydis | $B/.deps-build
-	@tools/fetch-zydis $B/zydis
+$B/.zydis $B/.qrcodegen: $B/.%: tools/fetch-source | $B/.deps-build
+	@tools/fetch-source $* $B/$*
 	@touch $@
 
 # Which sources this is: changes only when the answer does, so that nothing else is built again.
@@ -112,7 +117,7 @@ commit_flag = $(if $(filter facts,$1),-include $B/gen/commit.h)
 
 EFI_OBJ = $(call efi_objects,$B/efi)
 efi_objects = $(CORE:%=$1/core/%.o) $(BENCH:%=$1/bench/%.o) $(EFI_C:%=$1/efi/%.o) \
-	$(EFI_S:%=$1/efi/%.S.o) $(ZYDIS_C:%=$1/zydis/%.o)
+	$(EFI_S:%=$1/efi/%.S.o) $(ZYDIS_C:%=$1/zydis/%.o) $1/qrcodegen.o
 PE_SECTIONS = .text .rodata .data .relr .reloc
 
 # Relocations take a bit each that way, and three words each otherwise.
@@ -135,7 +140,7 @@ $1/bench/%.o: bench/%.c | $B/.zydis $B/gen/commit.h
 	@mkdir -p $$(@D)
 	$$(Q)$2 $(SMALL) $(WARN) $(INC) -Ibench $$(call commit_flag,$$*) -c $$< -o $$@
 
-$1/efi/%.o: efi/%.c | $B/.deps-build
+$1/efi/%.o: efi/%.c | $B/.qrcodegen
 	@mkdir -p $$(@D)
 	$$(Q)$2 $(SMALL) $(WARN) $(NOINSTR) -Iinclude -Iefi $(EFI_INC) -c $$< -o $$@
 
@@ -147,6 +152,10 @@ $1/zydis/%.o: $B/.zydis tools/zydis-mem.h
 	@mkdir -p $$(@D)
 	$$(Q)$2 $(SMALL) $(ZYDIS_DEF) $(ZYDIS_INC) -I$(ZYDIS)/src -include tools/zydis-mem.h \
 		-c $(ZYDIS)/src/$$*.c -o $$@
+
+$1/qrcodegen.o: $B/.qrcodegen tools/qrcodegen-libc.h
+	@mkdir -p $$(@D)
+	$$(Q)$2 $(SMALL) -include tools/qrcodegen-libc.h -c $(QRCODEGEN)/c/qrcodegen.c -o $$@
 
 $3.so: $(call efi_objects,$1) efi/smpoke.lds
 	$$(Q)$$(call efi_link,$(call efi_objects,$1))
@@ -225,7 +234,7 @@ $B/stick.img: $(STICK) $B/smpoke.cfg | $B/.deps-run
 # The options file of the stick: what a person would write into it.
 $B/smpoke.cfg: FORCE
 	@mkdir -p $(@D)
-	@printf '# made by make run\n%s\n' '$(ARGS)' > $@
+	@printf '# made by make run\n--menu 0\n%s\n' '$(ARGS)' > $@
 
 run: $B/stick.img
 	tools/run-qemu --image $B/stick.img --smp $(SMP) --timeout $(QEMU_TIMEOUT) \
@@ -233,6 +242,14 @@ run: $B/stick.img
 	tools/take-results $B/stick.img results
 	@tail -n 1 $B/console.log | grep -qx 'end status=0' || \
 		{ echo "make run: the run did not end well; see above and $B/console.log"; exit 1; }
+
+$B/screenshot.img: $(STICK) | $B/.deps-run
+	@printf -- '--menu 0 --quick --suite primitives,poke --batch 1,16,256 --no-store --look 60\n' \
+		> $B/screenshot.cfg
+	tools/make-disk $@ $B/smpoke.efi startup.nsh $B/screenshot.cfg
+
+screenshot: $B/screenshot.img | $B/.deps-test
+	tools/screenshot $< docs/screen.png
 
 # The newest of each kind, unless told.
 RUNS ?= $(foreach env,metal vm host tcg,$(lastword $(sort $(wildcard results/2*-$(env)))))

@@ -9,7 +9,9 @@
 #include "image_patching.h"
 #include "machine.h"
 #include "mem.h"
+#include "menu.h"
 #include "patched.h"
+#include "picture.h"
 #include "runner.h"
 #include "screen.h"
 #include "smpoke.h"
@@ -19,7 +21,8 @@
 #include "text_patching.h"
 #include "x86.h"
 
-#define ERROR_BYTES 384
+#define ERROR_BYTES 448
+#define CODE_BYTES 2048
 
 struct run {
 	struct options options;
@@ -31,6 +34,9 @@ struct run {
 	const char *suite_names[OPTIONS_MAX_SUITES + 1];
 	u32 nr_warnings;
 	const char *up_reason; /* NULL = all CPUs came that were asked for */
+	u32 nr_cpus; /* that took part */
+	struct machine_picture picture; /* without rows and code there is nothing to show */
+	char code[CODE_BYTES];
 };
 
 /* Here and not on the stack because it is large. */
@@ -249,6 +255,7 @@ static int measure(struct run *run)
 		patched_log(&run->results);
 		results_flush(&run->results);
 		run_suites(run);
+		run->nr_cpus = machine_nr_cpus();
 		count_nmis(run);
 		if (run->totals.nr_fail || run->results.nr_lost_rows)
 			exit = SMPOKE_EXIT_FAIL;
@@ -259,6 +266,48 @@ static int measure(struct run *run)
 		exit = exit ? exit : SMPOKE_EXIT_FAIL;
 	}
 	return exit;
+}
+
+/* All that is left of a run that stores nothing: lines to copy, and a code where there can be one.
+ */
+static void print_code(struct run *run)
+{
+	struct machine_screen screen = machine_screen();
+	struct code_head head = {
+		.brand = run->facts.brand,
+		.options = &run->options,
+		.totals = &run->totals,
+		.nr_cpus = run->nr_cpus,
+	};
+	size_t max = screen.code_bytes ? screen.code_bytes + 1 : sizeof(run->code);
+
+	picture_code(run->code, max < sizeof(run->code) ? max : sizeof(run->code), &head,
+		     run->runner.rows, run->runner.nr_rows);
+	screen_say(&run->results, "\nnothing is stored; copy this%s:\n",
+		   screen.code_bytes ? ", or read the code with a telephone" : "");
+	machine_print(run->code);
+	if (!screen.code_bytes)
+		return;
+	run->picture.code = run->code;
+	if (!screen.draws)
+		machine_show(&run->picture);
+}
+
+/* The picture itself comes last, because text would spoil it. */
+static void print_picture(struct run *run)
+{
+	bool draws = machine_screen().draws;
+	u32 look_s;
+
+	picture_fill(&run->picture, run->facts.brand, run->runner.rows, run->runner.nr_rows);
+	if (run->options.no_store)
+		print_code(run);
+	if (!run->picture.nr_rows && !run->picture.code)
+		return;
+	look_s = picture_look_s(&run->options, draws);
+	if (look_s)
+		screen_say(&run->results, "%s stays for %u s; a key ends it\n",
+			   draws ? "a picture" : "this", look_s);
 }
 
 static void print_end(struct run *run)
@@ -275,6 +324,7 @@ static void print_end(struct run *run)
 		   all->nr_rows, all->nr_ok, all->nr_fail, all->nr_skip, seconds,
 		   run->options.seed);
 	screen_say(&run->results, "results: %s\n", run->results.folder);
+	print_picture(run);
 }
 
 /* The files say how the run ended; the screen does, too. Return: the exit code of the run. */
@@ -298,6 +348,8 @@ static int finish(struct run *run, int exit)
 	}
 	stages_end(&run->stages, run->options.then);
 	machine_print(line);
+	if (run->picture.nr_rows || run->picture.code)
+		picture_show(&run->picture, &run->options);
 	return exit;
 }
 
@@ -322,14 +374,18 @@ static int run_all(struct run *run)
 		machine_print("smpoke: no memory for the patching engine\n");
 		return SMPOKE_EXIT_MACHINE;
 	}
-	if (results_open(&run->results, run->options.out,
-			 runner_plan(run->options.plan)->samples_bytes, error, sizeof(error))) {
+	if (run->options.no_store) {
+		results_open_nowhere(&run->results);
+	} else if (results_open(&run->results, run->options.out,
+				runner_plan(run->options.plan)->samples_bytes, error,
+				sizeof(error))) {
 		machine_print("smpoke: ");
 		machine_print(error);
 		machine_print("\n");
 		return SMPOKE_EXIT_MEDIUM;
+	} else {
+		stages_begin(&run->stages, run->options.plan, &run->results);
 	}
-	stages_begin(&run->stages, &run->results);
 	exit = start_cpus(run);
 	if (!exit) {
 		exit = measure(run);
@@ -382,10 +438,16 @@ int smpoke_main(const struct smpoke_args *args, enum machine_then *ret_then)
 	if (exit)
 		return exit;
 	choose_seed(&run->options);
-	stages_read(&run->stages, &run->options, run->suite_names);
+	if (!run->options.no_store)
+		stages_read(&run->stages, &run->options, run->suite_names);
 	if (run->stages.is_over) {
 		say_over(run);
 		*ret_then = MACHINE_THEN_POWEROFF;
+		return SMPOKE_EXIT_OK;
+	}
+	/* Whoever was asked before is not there any more, when the machine has started itself. */
+	if (!run->stages.goes_on && menu_ask(&run->options) == MENU_LEAVE) {
+		*ret_then = MACHINE_THEN_EXIT;
 		return SMPOKE_EXIT_OK;
 	}
 	return run_all(run);

@@ -8,6 +8,8 @@
 
 #define CPUS_MAX 65535
 #define TOGGLES_MAX 1000000000000
+#define MENU_MAX_S 3600
+#define LOOK_MAX_S 86400
 #define ITEM_BYTES 64
 #define SERIALIZE_NAMES "auto, serialize, iret, mov-cr2 or cpuid"
 #define RUNG_NAMES "auto, all, each, timer, conductor, sipi or up"
@@ -264,6 +266,33 @@ static int set_smp_alt_boot(struct parse *parse, const char *value)
 	return 0;
 }
 
+static int set_menu(struct parse *parse, const char *value)
+{
+	u64 seconds = 0;
+	int error = take_number(parse, "--menu", value, 0, MENU_MAX_S, &seconds);
+
+	parse->options->menu_given = true;
+	parse->options->menu_s = (u32)seconds;
+	return error;
+}
+
+static int set_look(struct parse *parse, const char *value)
+{
+	u64 seconds = 0;
+	int error = take_number(parse, "--look", value, 0, LOOK_MAX_S, &seconds);
+
+	parse->options->look_given = true;
+	parse->options->look_s = (u32)seconds;
+	return error;
+}
+
+static int set_no_store(struct parse *parse, const char *value)
+{
+	(void)value;
+	parse->options->no_store = true;
+	return 0;
+}
+
 static int set_then(struct parse *parse, const char *value)
 {
 	static const char *const names[] = {
@@ -299,6 +328,9 @@ static const struct option_row option_rows[] = {
 	{ "--noreplace-smp", NULL, set_noreplace_smp },
 	{ "--smp-alt-boot", NULL, set_smp_alt_boot },
 	{ "--smp-alt-two-way", NULL, set_two_way },
+	{ "--menu", "a number of seconds", set_menu },
+	{ "--look", "a number of seconds", set_look },
+	{ "--no-store", NULL, set_no_store },
 	{ "--then", "poweroff, reboot or exit", set_then },
 };
 
@@ -388,6 +420,10 @@ static int check_together(struct parse *parse)
 {
 	struct options *options = parse->options;
 
+	/* No state is kept either, so nothing would end it. */
+	if (options->no_store && options->then == MACHINE_THEN_REBOOT)
+		return complain(parse, -ERR_INVAL,
+				"--no-store and --then reboot: it would run for ever");
 	if (!options->x2apic)
 		return 0;
 	if (options->mp_rung && options->mp_rung != START_SIPI)
@@ -425,6 +461,8 @@ int options_parse(struct options *ret, const struct smpoke_args *args,
 	int result;
 
 	set_defaults(ret, args->default_then);
+	/* Who typed what he wants need not be asked. */
+	ret->menu_s = args->argc > 0 ? 0 : OPTIONS_DEFAULT_MENU_S;
 	result = take_words(&parse, args);
 	if (!result)
 		result = check_together(&parse);

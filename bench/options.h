@@ -18,6 +18,11 @@
  *   --smp-alt-two-way                 they go and come with the second CPU, as in 2006
  *   --smp-alt-boot                    the same, but decided at boot, for good
  *   --then poweroff|reboot|exit       how to end
+ *   --menu SECONDS                    a key within that time opens the menu; 0 = no menu;
+ *                                     default: 3, but 0 when there are words on a command line
+ *   --look SECONDS                    how long the end stays on the screen, unless a key comes;
+ *                                     default: see picture_look_s()
+ *   --no-store                        needs no medium: the summary on the screen is all there is
  * "--name=value" and "--name value" are the same.
  *
  * An options file holds the same words separated by blanks and line ends; '#' starts a comment up
@@ -35,6 +40,7 @@
 #define OPTIONS_DEFAULT_TOGGLES 1000000
 #define OPTIONS_MAX_SUITES 32
 #define OPTIONS_MAX_WORDS 64
+#define OPTIONS_DEFAULT_MENU_S 3
 #define OPTIONS_FILE_MAX_BYTES 4096
 
 enum plan {
@@ -60,6 +66,9 @@ struct options {
 	enum machine_start mp_rung;
 	bool x2apic;
 	bool noreplace_smp, smp_alt_boot, smp_alt_two_way;
+	u32 menu_s, look_s; /* seconds */
+	bool menu_given, look_given;
+	bool no_store;
 	enum machine_then then;
 	char words[OPTIONS_FILE_MAX_BYTES]; /* where the words of a file live */
 };

@@ -21,11 +21,11 @@ const char options_help[] =
 	"  --x2apic                interrupts by x2APIC; takes --mp-rung sipi\n"
 	"  --noreplace-smp         its own LOCK prefixes stay, also on one CPU\n"
 	"  --smp-alt-two-way       they follow the CPUs; --smp-alt-boot: once\n"
+	"  --menu S, --look S      seconds for a key at the start (3), for the end (30)\n"
+	"  --no-store              no medium: summary and QR code on the screen, no files\n"
 	"  --then WHAT             poweroff, reboot or exit when done\n"
 	"  --list --help --version\n"
-	"\n"
 	"  smpoke --quick                     a first look, within a minute\n"
-	"  smpoke --suite poke --batch 1,64   two batch sizes\n"
 	"\n"
 	"Without arguments the words are read from smpoke.cfg; '#' starts a comment.\n"
 	"A run's folder holds results.csv (a row per figure), samples.csv (raw values),\n"
@@ -102,6 +102,12 @@ size_t options_describe(const struct options *options, const char *const *suite_
 		len += format(buf + len, size - len, " --smp-alt-boot");
 	if (options->smp_alt_two_way)
 		len += format(buf + len, size - len, " --smp-alt-two-way");
+	if (options->menu_given)
+		len += format(buf + len, size - len, " --menu %u", options->menu_s);
+	if (options->look_given)
+		len += format(buf + len, size - len, " --look %u", options->look_s);
+	if (options->no_store)
+		len += format(buf + len, size - len, " --no-store");
 	len += format(buf + len, size - len, " --then %s", then_names[options->then]);
 	return len;
 }

@@ -39,6 +39,8 @@ static const char *const status_names[] = {
 /* Return: 0, -ERR_NOSPC when @reserve bytes would not stay free, or what the medium says. */
 static int put_bytes(struct results_file *file, const char *data, size_t len, size_t reserve)
 {
+	if (file->nowhere)
+		return 0;
 	if (!file->file || file->error)
 		return file->error ? file->error : -ERR_IO;
 	if (len + reserve > file->left) {
@@ -136,12 +138,23 @@ int results_open(struct results *results, const char *out, size_t samples_bytes,
 		bytes += file_kinds[id].bytes;
 	error = machine_results_open(out, bytes, results->folder, sizeof(results->folder), &what);
 	if (error) {
-		format(error_text, error_size, "results cannot be stored: %s: %s", what,
+		format(error_text, error_size,
+		       "results cannot be stored: %s: %s; --no-store measures all the same", what,
 		       error_name(error));
 		return error;
 	}
 	name_run(results);
 	return open_files(results, samples_bytes, error_text, error_size);
+}
+
+void results_open_nowhere(struct results *results)
+{
+	memset(results, 0, sizeof(*results));
+	results->start_tsc = rdtsc();
+	format(results->folder, sizeof(results->folder), "nowhere (--no-store)");
+	name_run(results);
+	for (u32 id = 0; id < NR_RESULTS_FILES; id++)
+		results->files[id].nowhere = true;
 }
 
 static void begin_row(struct results *results)

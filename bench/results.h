@@ -52,6 +52,7 @@ enum results_file_id {
 struct results_file {
 	struct machine_file *file; /* NULL = not open */
 	size_t left; /* bytes not used up yet */
+	bool nowhere; /* all of it is dropped, as asked for */
 	bool full; /* something was dropped */
 	int error; /* the medium failed; nothing more is tried */
 };
@@ -79,6 +80,9 @@ struct results {
  */
 int results_open(struct results *results, const char *out, size_t samples_bytes, char *error,
 		 size_t error_size);
+
+/* results_open_nowhere() - the same without a medium: rows are counted, and nothing is kept */
+void results_open_nowhere(struct results *results);
 
 /**
  * results_row() - add a row to results.csv

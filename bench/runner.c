@@ -241,7 +241,9 @@ static void deadman_note(void *arg, const char *why)
 
 static void alive(struct runner *runner)
 {
-	machine_deadman(runner_plan(runner->options->plan)->deadman_ns, deadman_note, runner);
+	if (!runner->options->no_store) /* nobody would know what hung, and it would hang again */
+		machine_deadman(runner_plan(runner->options->plan)->deadman_ns, deadman_note,
+				runner);
 }
 
 /*
@@ -300,6 +302,7 @@ static void do_measure(void *arg)
 	int error;
 
 	if (status == ROW_OK) {
+		screen_quiet(m->runner->results);
 		error = warm_up(m->run);
 		if (!error)
 			error = take_samples(m->runner, m->run, &m->outcome.nr_samples);
@@ -338,8 +341,14 @@ static void survive(struct measuring *m, cpu_fn step)
 
 static void do_all(void *measuring)
 {
-	survive(measuring, do_measure);
-	survive(measuring, do_teardown);
+	struct measuring *m = measuring;
+	u32 nr_said;
+
+	survive(m, do_measure);
+	nr_said = screen_quiet_end();
+	survive(m, do_teardown);
+	if (nr_said)
+		bench_violation(m->run, "text was printed while it was measured");
 }
 
 static struct outcome measure(struct runner *runner, struct bench_run *run)

@@ -19,6 +19,13 @@ void screen_say(struct results *log, const char *fmt, ...) __attribute__((format
 /* screen_note() - one line for the log alone, with the seconds since the start in front */
 void screen_note(struct results *log, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * screen_quiet() - from now on, until screen_quiet_end(), whatever is said is counted: it would be
+ * measured. Return: how often it was.
+ */
+void screen_quiet(struct results *log);
+u32 screen_quiet_end(void);
+
 /* screen_failure() - at once, so that nobody has to wait for the summary to see it */
 void screen_failure(struct results *log, const char *suite, const char *bench, u32 sites,
 		    const char *reason);

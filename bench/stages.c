@@ -7,7 +7,7 @@
 #include "mem.h"
 
 #define STATE_BYTES 256
-#define MAGIC "smpoke-state-1"
+#define MAGIC "smpoke-state-2"
 #define MAX_WORD 32
 
 /* The words of the line, in order. Numbers are decimal. */
@@ -19,6 +19,7 @@ enum word {
 	WORD_RUNGS, /* that hung */
 	WORD_BENCH, /* the next, or the one under way */
 	WORD_WHAT, /* idle, bench, rung-N, done or reboot */
+	WORD_PLAN,
 	NR_WORDS,
 };
 
@@ -75,6 +76,15 @@ static const char *base_name(const char *path)
 	return base;
 }
 
+/* The options are those of before the menu, so that the same start with nobody there finds it. */
+static enum plan plan_of(const struct line *line, enum plan otherwise)
+{
+	for (u32 plan = PLAN_QUICK; plan <= PLAN_FULL; plan++)
+		if (text_equal(line->word[WORD_PLAN], plan_name((enum plan)plan)))
+			return (enum plan)plan;
+	return otherwise;
+}
+
 static void take_over(struct stages *s, const struct line *line)
 {
 	const char *what = line->word[WORD_WHAT];
@@ -108,8 +118,10 @@ void stages_read(struct stages *s, struct options *options, const char *const *s
 		s->is_over = true;
 	else if (!text_equal(line.word[WORD_WHAT], "done"))
 		take_over(s, &line);
-	if (s->goes_on)
+	if (s->goes_on) {
 		options->seed = s->seed = number(&line, WORD_SEED);
+		options->plan = plan_of(&line, options->plan);
+	}
 }
 
 static void write_state(struct stages *s, const char *what, u32 bench)
@@ -118,8 +130,8 @@ static void write_state(struct stages *s, const char *what, u32 bench)
 
 	if (!s->kept)
 		return;
-	format(text, sizeof(text), MAGIC " %s %lu %lu %u %u %s\n", s->run, s->options_hash, s->seed,
-	       s->rungs_hung, bench, what);
+	format(text, sizeof(text), MAGIC " %s %lu %lu %u %u %s %s\n", s->run, s->options_hash,
+	       s->seed, s->rungs_hung, bench, what, plan_name(s->plan));
 	/* Without it a hang is not known, and that is all. */
 	if (machine_state_write(text))
 		s->kept = false;
@@ -131,9 +143,10 @@ static void write_start(struct stages *s)
 	write_state(s, s->first_hung ? "bench" : "idle", s->first);
 }
 
-void stages_begin(struct stages *s, const struct results *results)
+void stages_begin(struct stages *s, enum plan plan, const struct results *results)
 {
 	s->kept = true;
+	s->plan = plan;
 	format(s->run, sizeof(s->run), "%s", base_name(results->folder));
 	write_start(s);
 }

@@ -19,6 +19,7 @@ struct stages {
 	char run[24]; /* the folder of this one */
 	u64 options_hash;
 	u64 seed;
+	enum plan plan; /* of this run: a person may have chosen another one in the menu */
 	u32 first; /* number of the first bench to run; those before have their rows */
 	bool first_hung; /* it was under way; a row says so, and it is left out */
 	u32 rungs_hung; /* ways to start CPUs that did not come back: bit mask */
@@ -35,12 +36,12 @@ enum stage {
  * stages_read() - what the run before has left; before results_open()
  * @suite_names: as for options_describe()
  *
- * Takes over its seed, when the run goes on and nobody asked for another.
+ * Takes over its seed, when the run goes on and nobody asked for another, and its plan.
  */
 void stages_read(struct stages *s, struct options *options, const char *const *suite_names);
 
 /* stages_begin() - from now on the state is that of this run, whose folder is open */
-void stages_begin(struct stages *s, const struct results *results);
+void stages_begin(struct stages *s, enum plan plan, const struct results *results);
 
 /* stages_bench() - the next bench: is it to be run? Then the medium knows. NULL: always */
 enum stage stages_bench(struct stages *s);

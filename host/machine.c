@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "host.h"
+#include "machine_io.h"
 #include "x86.h"
 
 __thread struct host_thread host_thread;
@@ -144,6 +145,29 @@ void machine_print(const char *text)
 		text += done;
 		left -= (size_t)done;
 	}
+}
+
+/* Whoever starts a process has typed what he wants. */
+int machine_key(u64 ns)
+{
+	(void)ns;
+	return -ERR_UNSUPPORTED;
+}
+
+/* Its terminal belongs to somebody else. */
+struct machine_screen machine_screen(void)
+{
+	return (struct machine_screen){ 0 };
+}
+
+int machine_show(const struct machine_picture *picture)
+{
+	(void)picture;
+	return -ERR_UNSUPPORTED;
+}
+
+void machine_show_end(void)
+{
 }
 
 void host_die(const char *text)

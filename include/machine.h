@@ -389,7 +389,7 @@ u64 machine_ns(u64 tsc_ticks);
  * machine_for_each_fact() - everything that machine.csv should say about this machine
  * @emit: called once per fact, key in lower_case_words with the unit in the name
  *
- * Context: boot CPU, after machine_start_cpus().
+ * Context: boot CPU. Before machine_start_cpus() those about other CPUs say what is known then.
  */
 void machine_for_each_fact(void (*emit)(void *ctx, const char *key, const char *value), void *ctx);
 

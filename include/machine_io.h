@@ -15,6 +15,63 @@
 void machine_print(const char *text);
 
 /**
+ * machine_key() - what a person types
+ * @ns: how long to wait for it; 0 = what was typed already
+ *
+ * Return: the character, MACHINE_KEY_OTHER for a key that has none; 0 when none came;
+ * -ERR_UNSUPPORTED, at once, where nobody can type.
+ */
+#define MACHINE_KEY_ENTER 13
+#define MACHINE_KEY_ESCAPE 27
+#define MACHINE_KEY_OTHER 256
+int machine_key(u64 ns);
+
+/* ---- What a screen shows besides lines of text ---- */
+
+#define PICTURE_MAX_ROWS 16
+
+/* A label with two bars, one below the other. */
+struct picture_row {
+	char label[20];
+	u64 value[2]; /* in one unit for all rows; 0 = no bar */
+	char text[2][12]; /* the same as a person reads it */
+	char gain[12]; /* of the second over the first */
+};
+
+struct machine_picture {
+	char title[72];
+	char lines[2][72]; /* below it */
+	const char *names[2]; /* of the two bars */
+	const char *gain_name;
+	struct picture_row rows[PICTURE_MAX_ROWS];
+	u32 nr_rows;
+	const char *code; /* whole lines of text, for a QR code; NULL = none */
+};
+
+struct machine_screen {
+	bool draws; /* pictures; else a code is put together of characters, and scrolls with the
+		       text */
+	size_t code_bytes; /* what a code on it can hold; 0 = none */
+};
+
+struct machine_screen machine_screen(void);
+
+/**
+ * machine_show() - a picture in place of the text; or, where there are no pictures, its code below
+ * the text
+ *
+ * Text that is printed before machine_show_end() spoils a picture.
+ * Return: 0; -ERR_UNSUPPORTED when this screen shows neither; -ERR_NOMEM; -ERR_IO; -ERR_RANGE when
+ * the code is over code_bytes long. The text is as it was then.
+ */
+int machine_show(const struct machine_picture *picture);
+
+/* machine_show_end() - the text again, as it was */
+void machine_show_end(void);
+
+/* ---- Result files ---- */
+
+/**
  * machine_results_open() - find the medium, prove that it can be written, make the run's folder
  * @out: parent folder as the user gave it; NULL = "results" (UEFI: on the volume we were started
  * from)

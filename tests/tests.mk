@@ -82,8 +82,8 @@ UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop te
 UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run test_region_places \
 	test_stop_machine test_selftest test_alternative_run test_primitive test_imm_sites \
 	test_lock_insn test_executor test_made
-UNIT_EFI = test_apic test_conductor test_guard test_machine_check test_mp_ladder \
-	test_mp_list test_paging test_topology
+UNIT_EFI = test_apic test_conductor test_guard test_keys test_machine_check test_mp_ladder \
+	test_mp_list test_paging test_screen test_topology
 UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST) $(UNIT_EFI),$(UNIT))
 UNIT_OBJ = $B/unit/obj
 
@@ -101,9 +101,10 @@ $(UNIT_OBJ)/%.S.o: tests/unit/%.S
 	$(Q)$(CC) $(TEST_FLAGS) -c $< -o $@
 
 # What of efi/ needs no ring 0: firmware is the test's.
+SCREEN = canvas code devices drawing font screen
 TEST_EFI_FLAGS = -fshort-wchar -Iefi $(EFI_INC)
 $(UNIT_EFI:%=$(UNIT_OBJ)/%.o): TEST_FLAGS += $(TEST_EFI_FLAGS)
-$(UNIT_OBJ)/efi/%.o: efi/%.c | $B/.deps-test
+$(UNIT_OBJ)/efi/%.o: efi/%.c | $B/.deps-test $B/.qrcodegen
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_FLAGS) $(TEST_EFI_FLAGS) -c $< -o $@
 
@@ -118,10 +119,18 @@ $B/unit/test_mp_list: $(UNIT_OBJ)/efi/mp_list.o
 $B/unit/test_topology: $(UNIT_OBJ)/efi/topology.o
 $B/unit/test_conductor $B/unit/test_mp_ladder: $(patsubst %,$(UNIT_OBJ)/efi/%.o,mp_ladder mp_timer rungs conductor \
 	switch.S ap_entry.S)
+$B/unit/test_keys: $(UNIT_OBJ)/efi/keys.o $(UNIT_OBJ)/efi/devices.o
 
 # With MSRs and CPUID of the test's own.
 $(UNIT_OBJ)/test_apic.o $(UNIT_OBJ)/efi/apic.o: TEST_FLAGS := -Itests/unit/apic $(TEST_FLAGS)
 $B/unit/test_apic: $(UNIT_OBJ)/efi/apic.o
+
+$B/unit/test_screen: $(SCREEN:%=$(UNIT_OBJ)/efi/%.o) $(UNIT_OBJ)/qrcodegen.o
+
+$(UNIT_OBJ)/qrcodegen.o: $B/.qrcodegen tools/qrcodegen-libc.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) $(SANITIZE) -fPIE -include tools/qrcodegen-libc.h \
+		-c $(QRCODEGEN)/c/qrcodegen.c -o $@
 
 # machine.csv of a build that nobody told its commit: linked before the archive, which has another.
 $(UNIT_OBJ)/facts.o: bench/facts.c | $B/.deps-build
@@ -167,7 +176,7 @@ test-programs: image host $(TEST_PROGRAMS)
 
 # What is to be installed comes first and alone: two package managers at once would fight.
 test:
-	@$(MAKE) --no-print-directory $B/.deps-build $B/.deps-run $B/.deps-test $B/.deps-report $B/.zydis
+	@$(MAKE) --no-print-directory $B/.deps-build $B/.deps-run $B/.deps-test $B/.deps-report $B/.zydis $B/.qrcodegen
 	@$(MAKE) --no-print-directory $B/.deps-browser || echo "no browser here: its test is a skip"
 	@$(MAKE) --no-print-directory -j$$(nproc) test-programs
 	@BUILD=$B tests/run
@@ -176,7 +185,7 @@ test:
 KILLS ?= 20
 .PHONY: matrix
 matrix:
-	@$(MAKE) --no-print-directory $B/.deps-build $B/.deps-run $B/.deps-test $B/.zydis
+	@$(MAKE) --no-print-directory $B/.deps-build $B/.deps-run $B/.deps-test $B/.zydis $B/.qrcodegen
 	@$(MAKE) --no-print-directory image $B/clang/smpoke.efi \
 		$(IMAGE_FAULTS:%=$B/fault/efi/%.efi)
 	@BUILD=$B MATRIX=1 KILLS=$(KILLS) CASES='$(CASES)' TEST_LIMIT_S=7200 tests/run tests/boot/matrix.t \

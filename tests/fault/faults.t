@@ -207,6 +207,7 @@ FREED_STAYS_MAPPED check check/freed-page a (load|store) .* a freed page on cpu 
 LOCKS_NOT_REMOVED switch switch/round-trip a prefix is not in UP form 3e
 LOCKS_NOT_REMOVED primitives primitives/ticket form up is not what it should be
 LOCKS_NOT_RESTORED switch switch/round-trip form 3e and back is not the same text
+PRINT_IN_SAMPLE check check/refused 1 violations: text was printed while it was measured
 UNDECODABLE_REGION lock lock/inc-1line code region: .* is no instruction
 UNDECODABLE_REGION poke poke/batch,.1.sites code region: .* is no instruction
 END

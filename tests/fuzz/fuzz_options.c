@@ -47,7 +47,8 @@ static void is_the_same(void)
 	MUST(!memcmp(first.batch, second.batch, first.nr_batches * sizeof(first.batch[0])),
 	     "batches");
 	MUST(first.plan == second.plan && first.serialize == second.serialize &&
-		     first.then == second.then,
+		     first.then == second.then && first.menu_s == second.menu_s &&
+		     first.look_s == second.look_s && first.no_store == second.no_store,
 	     "words");
 	MUST(!first.out == !second.out && (!first.out || !strcmp(first.out, second.out)), "--out");
 }

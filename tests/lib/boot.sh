@@ -6,10 +6,15 @@
 boot_dir=$B/boot-test
 mkdir -p "$boot_dir"
 
-# make_stick NAME OPTIONS [STARTUP_NSH [IMAGE]]: OPTIONS as they stand in smpoke.cfg, \n for line ends
+# make_stick NAME OPTIONS [STARTUP_NSH [IMAGE]]: OPTIONS as they stand in smpoke.cfg, \n for line ends.
+# Nobody is there to press a key, so unless they say something of the menu there is none.
 make_stick() {
 	rm -f "$boot_dir/$1.img"
 	printf '%b' "$2" >"$boot_dir/$1.cfg"
+	case $2 in
+	*--menu*) ;;
+	*'\n') echo '--menu 0' >>"$boot_dir/$1.cfg" ;;
+	esac
 	tools/make-disk "$boot_dir/$1.img" "${4:-$B/smpoke.efi}" "${3:-startup.nsh}" "$boot_dir/$1.cfg"
 }
 
@@ -62,6 +67,28 @@ when() {
 		read -r -t 0.05 <> <(:)
 	done
 	return 0
+}
+
+# boot_watched NAME ARGUMENTS OF run-qemu: boot, in the background, with a monitor in NAME.monitor
+boot_watched() {
+	local name=$1
+	shift
+	[[ " $* " == *" -- "* ]] || set -- "$@" --
+	rm -f "$boot_dir/$name.monitor" "$boot_dir/$name.log"
+	boot "$name" "$@" -monitor "unix:$PWD/$boot_dir/$name.monitor,server=on,wait=off" &
+}
+
+# press NAME PATTERN KEY...: when the console of boot_watched shows such a line, that many times
+# PATTERN may be "3*PATTERN": the third such line
+press() {
+	local name=$1 pattern=$2 nr=1 deadline=$((SECONDS + 60)) key
+	shift 2
+	[[ ! $pattern =~ ^([0-9]+)\*(.*)$ ]] || { nr=${BASH_REMATCH[1]} && pattern=${BASH_REMATCH[2]}; }
+	until [ -f "$boot_dir/$name.log" ] && [ "$(grep -cE -- "$pattern" "$boot_dir/$name.log")" -ge "$nr" ]; do
+		[ "$SECONDS" -lt "$deadline" ] || { echo "no line $nr with $pattern" && return 1; }
+		read -r -t 0.05 <> <(:)
+	done
+	for key; do monitor "$PWD/$boot_dir/$name.monitor" "sendkey $key" || return 1; done
 }
 
 # monitor SOCKET COMMAND: as a person would type it at QEMU's monitor

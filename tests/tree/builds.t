@@ -12,11 +12,12 @@
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-zydis=$PWD/$B/zydis
-[[ $B != /* ]] || zydis=$B/zydis
+sources=$PWD/$B
+[[ $B != /* ]] || sources=$B
 
 # Another folder, one job, another day: whatever of these gets into the file shows.
-again() { make --no-print-directory -j1 B="$work/again" ZYDIS_SRC="${ZYDIS_SRC:-$zydis}" "$work/again/smpoke.efi"; }
+again() { make --no-print-directory -j1 B="$work/again" ZYDIS_SRC="${ZYDIS_SRC:-$sources/zydis}" \
+	QRCODEGEN_SRC="${QRCODEGEN_SRC:-$sources/qrcodegen}" "$work/again/smpoke.efi"; }
 check "the image can be built from nothing in another folder" again
 check "and has the same bytes" cmp "$work/again/smpoke.efi" "$B/smpoke.efi"
 

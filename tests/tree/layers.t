@@ -46,6 +46,7 @@ planted "bench may not know Zydis elsewhere" bench/region.c '#include <Zydis/Zyd
 planted "efi may not know libc" efi/apic.c '#include <stdio.h>' 'stdio.h'
 planted "efi may not know core's own header" efi/apic.c '#include "smp_text_poke.h"' 'smp_text_poke.h'
 planted "efi may not know bench" efi/apic.c '#include "bench.h"' 'bench.h'
+planted "efi may not know the maker of codes elsewhere" efi/screen.c '#include <qrcodegen.h>' 'qrcodegen.h'
 planted "host may not know gnu-efi" host/near.c '#include <x86_64/efibind.h>' 'efibind.h'
 planted "include may not know a machine" include/mem.h '#include "host.h"' 'host.h'
 planted "include may not know libc" include/mem.h '#include <string.h>' 'string.h'

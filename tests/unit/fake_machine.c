@@ -190,6 +190,11 @@ void machine_for_each_fact(void (*emit)(void *ctx, const char *key, const char *
 	emit(ctx, "kernel", "6.1");
 }
 
+u64 machine_tsc_hz(void)
+{
+	return 3000000000;
+}
+
 struct machine_time machine_time(void)
 {
 	return fake.time;
@@ -215,10 +220,46 @@ void machine_print(const char *text)
 {
 	size_t len = strlen(text);
 
-	assert(!fake.in_sample);
+	assert(!fake.in_sample && !fake.shows);
 	assert(fake.console_len + len < sizeof(fake.console));
 	memcpy(fake.console + fake.console_len, text, len + 1);
 	fake.console_len += len;
+}
+
+struct machine_screen machine_screen(void)
+{
+	return fake.screen;
+}
+
+int machine_show(const struct machine_picture *picture)
+{
+	assert(!fake.in_sample && !fake.shows);
+	if (!fake.screen.draws && !fake.screen.code_bytes)
+		return -ERR_UNSUPPORTED;
+	fake.picture = *picture;
+	if (picture->code) {
+		assert(strlen(picture->code) <= fake.screen.code_bytes);
+		strcpy(fake.code, picture->code);
+	}
+	fake.shows = fake.screen.draws;
+	fake.nr_shown++;
+	return 0;
+}
+
+void machine_show_end(void)
+{
+	fake.shows = false;
+}
+
+int machine_key(u64 ns)
+{
+	assert(!fake.in_sample);
+	if (!fake.somebody)
+		return -ERR_UNSUPPORTED;
+	fake.key_ns += ns;
+	if (!ns || fake.nr_keys_asked >= fake.nr_keys)
+		return 0;
+	return fake.keys[fake.nr_keys_asked++];
 }
 
 int machine_state_read(const char *out, char *buf, size_t size)
@@ -243,6 +284,8 @@ int machine_state_write(const char *text)
 void machine_deadman(u64 ns, void (*last)(void *ctx, const char *why), void *ctx)
 {
 	fake.deadman_ns = ns;
+	if (ns > fake.deadman_armed_ns)
+		fake.deadman_armed_ns = ns;
 	fake.deadman = last;
 	fake.deadman_ctx = ctx;
 }

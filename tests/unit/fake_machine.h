@@ -47,6 +47,16 @@ struct fake_machine {
 	u32 nr_smp_enabled;
 	struct machine_file files[FAKE_NR_FILES];
 	u32 nr_files;
+	int keys[16]; /* what is typed; 0 = the time runs out */
+	u32 nr_keys, nr_keys_asked;
+	bool somebody; /* is there to type */
+	u64 key_ns; /* what was waited at most, all together */
+	struct machine_screen screen;
+	bool shows; /* a picture, now */
+	u32 nr_shown;
+	struct machine_picture picture; /* the last one */
+	char code[2048]; /* of it */
+	u64 deadman_armed_ns; /* the longest ever */
 	bool keeps_state;
 	char state[512]; /* as machine_state_write() left it */
 	char states[64][128]; /* each that was written */

@@ -12,6 +12,7 @@
 #include "fake_machine.h"
 #include "format.h"
 #include "runner.h"
+#include "screen.h"
 #include "x86.h"
 
 #define SAMPLES_BYTES (4ul << 20) /* as plan quick has them */
@@ -54,6 +55,7 @@ static struct {
 	const char *reason, *teardown_reason;
 	u64 burn_ticks; /* how long a sample takes at least */
 	const char *trap_in; /* the step that takes a trap */
+	const char *says_in; /* the step that prints a line */
 } script;
 
 static const struct machine_fault the_trap = {
@@ -76,8 +78,22 @@ static int scripted(struct bench_run *run, int error)
 	return error;
 }
 
+static void say_if_in(const struct bench_run *run, const char *step)
+{
+	bool in_sample = fake.in_sample;
+
+	if (!script.says_in || strcmp(script.says_in, step))
+		return;
+	/* Else the fake machine would end the test. */
+	fake.in_sample = false;
+	screen_say(run->log, "said in %s\n", step);
+	bench_note(run, "noted in %s", step);
+	fake.in_sample = in_sample;
+}
+
 static int setup(struct bench_run *run)
 {
+	say_if_in(run, "setup");
 	script.nr_setups++;
 	script.seed = run->seed;
 	assert_null(run->priv);
@@ -91,6 +107,7 @@ static int setup(struct bench_run *run)
 
 static int check(struct bench_run *run)
 {
+	say_if_in(run, "check");
 	script.nr_checks++;
 	trap_if_in("check");
 	return scripted(run, script.check_error);
@@ -102,6 +119,7 @@ static int sample(struct bench_run *run, u64 *values)
 
 	fake.in_sample = true;
 	script.nr_samples++;
+	say_if_in(run, "sample");
 	trap_if_in("sample");
 	values[0] = script.nr_samples;
 	values[1] = 1000;
@@ -119,6 +137,7 @@ static void teardown(struct bench_run *run)
 	script.nr_teardowns++;
 	fake.in_sample = false;
 	assert_ptr_equal(run->priv, &script);
+	say_if_in(run, "teardown");
 	trap_if_in("teardown");
 	run->floor[1] = 900;
 	run->violations = script.violations;

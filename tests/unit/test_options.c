@@ -157,8 +157,9 @@ static void an_unknown_word_is_named_with_all_that_there_are(void **state)
 	static const char there_are[] =
 		"no such option; there are --help, --version, --list, --suite, --cpus, --batch, "
 		"--toggles, --seed, --quick, --full, --out, --serialize, --mp-rung, "
-		"--x2apic, --noreplace-smp, --smp-alt-boot, --smp-alt-two-way, --then";
-	char want[320];
+		"--x2apic, --noreplace-smp, --smp-alt-boot, --smp-alt-two-way, --menu, --look, "
+		"--no-store, --then";
+	char want[384];
 
 	(void)state;
 	format(want, sizeof(want), "--foo: %s", there_are);
@@ -445,12 +446,11 @@ static void a_folder_named_like_an_option_is_described_too(void **state)
 static void help_fits_one_screen_and_names_every_option(void **state)
 {
 	static const char *const names[] = {
-		"--suite",	   "--cpus",	     "--batch",
-		"--quick",	   "--full",	     "--seed",
-		"--out",	   "--then",	     "--list",
-		"--version",	   "--serialize",    "--toggles",
-		"--noreplace-smp", "--smp-alt-boot", "--smp-alt-two-way",
-		"--mp-rung",	   "--x2apic",
+		"--out",       "--cpus",	 "--full",	    "--seed",
+		"--then",      "--list",	 "--menu",	    "--look",
+		"--suite",     "--batch",	 "--quick",	    "--x2apic",
+		"--version",   "--toggles",	 "--mp-rung",	    "--no-store",
+		"--serialize", "--smp-alt-boot", "--noreplace-smp", "--smp-alt-two-way",
 	};
 	u32 column = 0, nr_lines = 0;
 

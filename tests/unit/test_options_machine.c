@@ -79,6 +79,41 @@ static void the_way_to_start_cpus_is_taken_by_name_alone(void **state)
 		     "--mp-rung: needs auto, all, each, timer, conductor, sipi or up");
 }
 
+/* Nobody who typed options is asked again. */
+static void the_menu_is_for_those_who_typed_nothing(void **state)
+{
+	struct smpoke_args args = {
+		.file_name = "smpoke.cfg",
+		.file_text = "--quick\n",
+		.file_bytes = 8,
+	};
+	char text[256];
+
+	(void)state;
+	assert_int_equal(options_parse(&options, &args, suite_names, error, sizeof(error)), 0);
+	assert_int_equal(options.menu_s, 3);
+	assert_int_equal(parse("--quick"), 0);
+	assert_int_equal(options.menu_s, 0);
+	assert_int_equal(parse("--menu 3600 --look=86400 --no-store"), 0);
+	assert_int_equal(options.menu_s, 3600);
+	assert_int_equal(options.look_s, 86400);
+	assert_true(options.menu_given && options.look_given && options.no_store);
+	options_describe(&options, suite_names, text, sizeof(text));
+	assert_non_null(strstr(text, " --menu 3600 --look 86400 --no-store "));
+	expect_error("--menu 3601", -ERR_RANGE, "--menu 3601: must be a number from 0 to 3600");
+	expect_error("--look x", -ERR_INVAL, "--look x: must be a number from 0 to 86400");
+	expect_error("--no-store=1", -ERR_INVAL, "--no-store: takes no value");
+}
+
+/* Without a state nothing would know that it has run. */
+static void what_is_stored_nowhere_does_not_start_the_machine_again(void **state)
+{
+	(void)state;
+	expect_error("--then reboot --no-store", -ERR_INVAL,
+		     "--no-store and --then reboot: it would run for ever");
+	assert_int_equal(parse("--then reboot --no-store --then exit"), 0);
+}
+
 static void x2apic_goes_with_one_way_to_start_cpus(void **state)
 {
 	char text[256];
@@ -106,6 +141,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_serialising_instruction_is_taken_by_name_alone),
 		cmocka_unit_test(the_way_to_start_cpus_is_taken_by_name_alone),
+		cmocka_unit_test(the_menu_is_for_those_who_typed_nothing),
+		cmocka_unit_test(what_is_stored_nowhere_does_not_start_the_machine_again),
 		cmocka_unit_test(x2apic_goes_with_one_way_to_start_cpus),
 	};
 

@@ -42,8 +42,8 @@ static void what_is_about_to_run_is_known_and_has_its_deadline(void **state)
 	run();
 	assert_int_equal(fake.nr_states, 2);
 	assert_non_null(strstr(fake.states[0], " RUN0007 "));
-	assert_non_null(strstr(fake.states[0], " 0 bench\n"));
-	assert_non_null(strstr(fake.states[1], " 1 bench\n"));
+	assert_non_null(strstr(fake.states[0], " 0 bench quick\n"));
+	assert_non_null(strstr(fake.states[1], " 1 bench quick\n"));
 	assert_int_equal(fake.deadman_ns, 120 * NSEC_PER_SEC);
 	fake.deadman(fake.deadman_ctx, "no end: the machine is started again");
 	assert_non_null(strstr(fake_file("log.txt"), "] no end: the machine is started again\n"));
@@ -114,6 +114,42 @@ static void cpus_that_cannot_be_had_for_a_bench_cost_its_rows(void **state)
 	assert_string_equal(row.field[COL_STATUS], "fail");
 }
 
+/* The line would be part of what is measured. */
+static void who_prints_while_it_is_measured_has_failed(void **state)
+{
+	static const char *const steps[] = { "sample", "setup", "check", "teardown" };
+	struct csv_fields row;
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_SIZE(steps); i++) {
+		script.says_in = steps[i];
+		run();
+		assert_true(read_row(&row, "results.csv", 1));
+		assert_string_equal(row.field[COL_STATUS], i ? "ok" : "fail");
+		assert_string_equal(row.field[COL_REASON],
+				    i ? ""
+				      : "1 violations: text was printed while it was measured");
+		end(NULL);
+		begin(NULL);
+	}
+}
+
+/* A trap between ends the silence, too: the next bench may speak where it may. */
+static void after_a_trap_in_a_sample_others_may_speak(void **state)
+{
+	struct csv_fields row;
+
+	(void)state;
+	script.trap_in = "sample";
+	script.says_in = "setup";
+	suite.nr_benches = 2;
+	run();
+	for (u32 i = 1; i <= 3; i += 2) {
+		assert_true(read_row(&row, "results.csv", i));
+		assert_null(strstr(row.field[COL_REASON], "printed"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +158,8 @@ int main(void)
 		TEST(a_dead_cpu_is_said_and_the_next_bench_does_without_it),
 		TEST(a_trap_in_any_step_fails_its_bench_and_no_other),
 		TEST(cpus_that_cannot_be_had_for_a_bench_cost_its_rows),
+		TEST(who_prints_while_it_is_measured_has_failed),
+		TEST(after_a_trap_in_a_sample_others_may_speak),
 	};
 
 	return cmocka_run_group_tests_name("runner_stops", tests, NULL, NULL);

@@ -22,7 +22,7 @@ static void start(const char *folder)
 {
 	stages_read(&stages, &options, suite_names);
 	strcpy(results.folder, folder);
-	stages_begin(&stages, &results);
+	stages_begin(&stages, options.plan, &results);
 }
 
 static int set_up(void **state)
@@ -123,6 +123,20 @@ static void a_way_to_start_cpus_that_hung_is_left_out_and_nothing_else(void **st
 	assert_int_equal(stages_bench(&stages), STAGE_HUNG);
 }
 
+/* With nobody there to choose it a second time. */
+static void the_plan_that_was_chosen_in_the_menu_goes_on(void **state)
+{
+	(void)state;
+	options.plan = PLAN_DEFAULT;
+	stages_read(&stages, &options, suite_names);
+	strcpy(results.folder, "results\\RUN0001");
+	stages_begin(&stages, PLAN_FULL, &results);
+	stages_bench(&stages);
+	stages_read(&stages, &options, suite_names);
+	assert_true(stages.goes_on);
+	assert_int_equal(options.plan, PLAN_FULL);
+}
+
 static void other_options_begin_at_the_beginning(void **state)
 {
 	(void)state;
@@ -199,6 +213,7 @@ int main(void)
 		TEST(what_was_under_way_is_said_and_left_out),
 		TEST(a_hang_is_not_forgotten_before_its_row_is_written),
 		TEST(a_way_to_start_cpus_that_hung_is_left_out_and_nothing_else),
+		TEST(the_plan_that_was_chosen_in_the_menu_goes_on),
 		TEST(other_options_begin_at_the_beginning),
 		TEST(a_run_that_started_the_machine_again_is_over),
 		TEST(damaged_states_are_none),
