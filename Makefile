@@ -47,8 +47,8 @@ CORE = alternative alternative_boot alternative_site alternative_table cpu_featu
 	smp_text_poke static_call static_key stop_machine text_map text_poke text_poke_queue \
 	tracer
 BENCH = all_cpus answers assemble bench cell change client contended csv draft emulation \
-	executor facts fault_text flood format imm_sites line_holder lock_insn main module_del \
-	module_loading options options_file options_text pass_clock patched peaks primitive \
+	executor facts fault_text flood format imm_sites line_holder lock_insn loop_cost main \
+	module_del module_loading options options_file options_text pass_clock patched peaks primitive \
 	refused region region_locks region_sequences region_sites results runner screen stages \
 	stats stress suite_alternatives suite_check suite_clients suite_clock suite_emulate \
 	suite_forms suite_hazard suite_hotplug suite_int3 suite_interfere suite_lock suite_module \

@@ -22,7 +22,8 @@ struct file_kind {
 static const struct file_kind file_kinds[NR_RESULTS_FILES] = {
 	[RESULTS_ROWS] = { "results.csv",
 			   "schema,run,suite,bench,variant,cpus,sites,unit,n,min,p50,p90,p99,p999,"
-			   "max,mad,floor,violations,status,reason,env,peak_low,peak_high\n",
+			   "max,mad,floor,violations,status,reason,env,peak_low,peak_high,"
+			   "cancelled\n",
 			   512 * KIB, 0 },
 	[RESULTS_SAMPLES] = { "samples.csv", "schema,run,row,i,value\n", 0, 0 },
 	[RESULTS_MACHINE] = { "machine.csv", "schema,run,key,value\n", 32 * KIB, RESERVE_BYTES },
@@ -184,6 +185,14 @@ static void add_peaks(struct csv_row *csv, const struct peaks *peaks)
 	csv_number(csv, peaks->high);
 }
 
+static void add_cancelled(struct csv_row *csv, const struct result_row *row)
+{
+	if (row->measured && row->cancelled)
+		csv_signed(csv, row->cancelled);
+	else
+		csv_empty(csv);
+}
+
 int results_row(struct results *results, const struct result_row *row)
 {
 	struct csv_row *csv = &results->row;
@@ -204,6 +213,7 @@ int results_row(struct results *results, const struct result_row *row)
 	csv_text(csv, row->reason);
 	csv_text(csv, machine_env());
 	add_peaks(csv, &row->peaks);
+	add_cancelled(csv, row);
 	error = csv_end(csv);
 	if (!error)
 		error = put_bytes(&results->files[RESULTS_ROWS], csv->text, csv->len, 0);

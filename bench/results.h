@@ -36,6 +36,7 @@ struct result_row {
 	struct stats stats;
 	struct peaks peaks;
 	u64 floor; /* 0 = none */
+	s64 cancelled; /* taken off every sample; 0 = nothing */
 	u64 violations;
 	enum row_status status;
 	char reason[BENCH_REASON_BYTES];

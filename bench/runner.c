@@ -391,6 +391,7 @@ static void report_series(struct runner *runner, const struct suite *suite,
 		stats_compute(&row->stats, runner->sorted, runner->scratch, outcome->nr_samples);
 		row->peaks = peaks_find(runner->sorted, outcome->nr_samples);
 		row->floor = run->floor[series];
+		row->cancelled = run->cancelled[series];
 	}
 	if (row->status != ROW_OK)
 		format(row->reason, sizeof(row->reason), "%s", run->reason);

@@ -40,6 +40,7 @@ enum column {
 	COL_ENV,
 	COL_PEAK_LOW,
 	COL_PEAK_HIGH,
+	COL_CANCELLED,
 	NR_COLUMNS,
 };
 

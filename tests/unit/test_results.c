@@ -10,7 +10,7 @@ static void the_headings_are_the_documented_ones(void **state)
 {
 	static const char want[] =
 		"schema,run,suite,bench,variant,cpus,sites,unit,n,min,p50,p90,p99,p999,max,mad,"
-		"floor,violations,status,reason,env,peak_low,peak_high\n";
+		"floor,violations,status,reason,env,peak_low,peak_high,cancelled\n";
 
 	(void)state;
 	run();

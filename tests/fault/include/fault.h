@@ -72,6 +72,7 @@
 	X(MODULE_KEEPS_ORIGINALS) /* a module is loaded without its alternatives */                \
 	X(UNLOADED_STAYS_LISTED) /* smp_alt_modules keeps a module that was unloaded */            \
 	X(LOCKS_STAY_UP) /* other CPUs are started while our own LOCKs are out */                  \
+	X(LOOP_COST_KEPT) /* the cost of a loop stays in every sample */                           \
 	X(UNDECODABLE_REGION) /* a byte of a code region is spoilt before it is copied */
 
 #define X(id) extern bool fault_##id;
