@@ -50,7 +50,7 @@ typedef int (*loop_window_fn)(void *arg, enum loop_window which, u64 *ret_ticks)
  * @nr_passes: of a sample; 1, or a multiple of 2
  *
  * Context: set-up. Return: 0; -ERR_VERIFY when the loop would take all of the time and leave
- * nothing to the operations; what @window returned.
+ * nothing to the operations, which only an emulator may do without; what @window returned.
  */
 int loop_cost_measure(struct loop_cost *ret, u64 nr_passes, loop_window_fn window, void *arg);
 

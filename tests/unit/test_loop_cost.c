@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "fake_machine.h"
 #include "loop_cost.h"
 #include "machine.h"
 
@@ -160,7 +161,13 @@ static void operations_that_take_no_time_are_no_figure(void **state)
 	struct loop_cost cost;
 
 	(void)state;
+	fake_reset();
 	assert_int_equal(loop_cost_measure(&cost, m.nr_passes, window, &m), -ERR_VERIFY);
+	fake.caps &= ~MACHINE_CAP_SILICON;
+	assert_int_equal(loop_cost_measure(&cost, m.nr_passes, window, &m), 0);
+	assert_int_equal(loop_cost_net(&cost, 499, 1000), 0);
+	assert_int_equal(cost.nr_below, 1);
+	fake_reset();
 }
 
 static void a_window_that_fails_ends_it(void **state)
@@ -187,5 +194,6 @@ int main(void)
 	};
 
 	cmocka_set_test_filter(getenv("ONLY"));
+	fake_reset();
 	return cmocka_run_group_tests_name("loop_cost", tests, NULL, NULL);
 }
