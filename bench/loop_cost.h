@@ -15,7 +15,7 @@
  *
  * A CPU may also run the two bodies in different modes for good. That difference is no loop's, and
  * would be taken for one twice over; so passes count as 0 at least, and as LOOP_MAX_EMPTY times
- * those of the empty loop at most. Where that bound was needed, the log says so.
+ * those of the empty loop at most. Where that was far off, the log says so.
  */
 #ifndef SMPOKE_BENCH_LOOP_COST_H
 #define SMPOKE_BENCH_LOOP_COST_H
