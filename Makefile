@@ -55,11 +55,11 @@ BENCH = all_cpus answers assemble bench cell change client contended csv draft e
 	suite_places suite_poke suite_primitives suite_propagation suite_protocols suite_queue \
 	suite_queue_context suite_soak suite_strategy suite_switch suite_sync suite_victim suites \
 	summary switch_time target text together toggle trapped_sites two_patchers victim
-EFI_C = acpi alloc apic arena args clock console cpu_look cpu_state cpus deadman facts \
+EFI_C = acpi alloc apic arena args clock console core_clock cpu_look cpu_state cpus deadman facts \
 	fatal files firmware identify idt image interrupt main memory mp mp_ladder nmi paging \
 	results sipi smbios state strings sync text time topology trap_handlers volume
 EFI_S = ap_entry catch selftest switch trampoline vectors
-HOST = alias clock cpus facts files image interrupt machine main near own_text pages \
+HOST = alias clock cpus facts files image interrupt machine main near noise own_text pages \
 	results sync text traps
 HOST_S = selftest
 ZYDIS_C = Decoder DecoderData Encoder EncoderData Register SharedData Utils

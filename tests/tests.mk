@@ -79,7 +79,7 @@ UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop te
 UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run test_region_places \
 	test_stop_machine test_selftest test_alternative_run test_primitive test_imm_sites \
 	test_lock_insn test_executor
-UNIT_EFI = test_mp_ladder test_topology
+UNIT_EFI = test_mp_ladder test_topology test_core_clock
 UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST) $(UNIT_EFI),$(UNIT))
 UNIT_OBJ = $B/unit/obj
 
@@ -109,6 +109,7 @@ $(UNIT_OBJ)/efi/%.S.o: efi/%.S | $B/.deps-test
 
 $(UNIT_EFI:%=$B/unit/%): $B/unit/%: $(UNIT_OBJ)/%.o $(UNIT_OBJ)/efi/strings.o
 $B/unit/test_topology: $(UNIT_OBJ)/efi/topology.o
+$B/unit/test_core_clock: $(UNIT_OBJ)/efi/core_clock.o
 $B/unit/test_mp_ladder: $(UNIT_OBJ)/efi/mp_ladder.o $(UNIT_OBJ)/efi/switch.S.o
 
 # machine.csv of a build that nobody told its commit: linked before the archive, which has another.

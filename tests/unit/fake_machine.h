@@ -12,6 +12,7 @@
 #include "image_patching.h"
 #include "machine.h"
 #include "machine_io.h"
+#include "machine_noise.h"
 
 #define FAKE_NR_FILES 4
 
@@ -52,6 +53,12 @@ struct fake_machine {
 	char states[64][128]; /* each that was written */
 	u32 nr_states;
 	u32 left_out; /* ways to start CPUs */
+	enum core_clock core_clock;
+	u64 core_percent; /* cycles of the core for a hundred ticks */
+	u64 core_fails_at; /* the look that fails; 0 = none does */
+	u64 nr_core_looks;
+	bool has_smis, has_switches;
+	u64 smis, switches;
 	u64 deadman_ns;
 	void (*deadman)(void *ctx);
 	void *deadman_ctx;
