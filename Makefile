@@ -49,12 +49,12 @@ CORE = alternative alternative_boot alternative_site alternative_table cpu_featu
 BENCH = all_cpus answers assemble bench cell change client contended csv draft emulation \
 	executor facts fault_text flood format imm_sites line_holder lock_insn loop_cost main \
 	module_del module_loading options options_file options_text pass_clock patched peaks primitive \
-	refused region region_locks region_sequences region_sites results runner screen stages \
+	refused region region_locks region_sequences region_sites results runner runner_rows screen stages \
 	stats stress suite_alternatives suite_check suite_clients suite_clock suite_emulate \
 	suite_forms suite_hazard suite_hotplug suite_int3 suite_interfere suite_lock suite_module \
 	suite_places suite_poke suite_primitives suite_propagation suite_protocols suite_queue \
 	suite_queue_context suite_soak suite_strategy suite_switch suite_sync suite_victim suites \
-	summary switch_time target text together toggle trapped_sites two_patchers victim
+	summary switch_time tags target text together toggle trapped_sites two_patchers victim
 EFI_C = acpi alloc apic arena args clock console core_clock cpu_look cpu_state cpus deadman facts \
 	fatal files firmware identify idt image interrupt main memory mp mp_ladder nmi paging \
 	results sipi smbios state strings sync text time topology trap_handlers volume

@@ -147,7 +147,7 @@ FAULT_UNIT = test_engine test_fetch_model test_history test_int3 test_nops test_
 	test_stop_machine test_stop_states test_selftest test_alternative test_alternative_rules \
 	test_page_alloc test_smp_altinstr test_smp_alt_modules test_smp_alt_switch \
 	test_static_key test_static_key_rules test_static_call test_tracer test_image_patching \
-	test_cpu_hotplug test_module_load test_loop_cost
+	test_cpu_hotplug test_module_load test_loop_cost test_runner_rows
 TEST_PROGRAMS = $(UNIT:%=$B/unit/%) $(FAULT_UNIT:%=$B/fault/unit/%) $B/fault/smpoke \
 	$(IMAGE_FAULTS:%=$B/fault/efi/%.efi) $B/clang/smpoke.efi
 
