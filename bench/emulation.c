@@ -182,6 +182,8 @@ static void launch(const struct emulation *e, const struct subject *s, u64 flags
 	machine_probe((cpu_fn)e->text, &regs, &fault);
 	ret->vector = fault.vector;
 	ret->regs = fault.regs;
+	/* Of the instruction under way, nobody's to keep; QEMU 10 leaves it set behind a REP. */
+	ret->regs.flags &= ~EFLAGS_RF;
 	memcpy(ret->stack, e->sp - EMULATION_WORDS_BELOW, sizeof(ret->stack));
 }
 

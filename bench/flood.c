@@ -197,7 +197,7 @@ static void be_exposed(const struct flood *f)
 static int open_round(struct bench_run *run, struct flood *f, u32 round)
 {
 	ptrdiff_t delta;
-	bool held_back;
+	bool held_back = false;
 	int err;
 
 	(void)round;

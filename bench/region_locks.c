@@ -35,7 +35,7 @@ int region_locks_to(struct bench_run *run, const struct region *region, bool smp
 bool region_locks_are(const struct region *region, u8 prefix)
 {
 	for (const s32 *entry = region->locks; entry < region->locks_end; entry++)
-		if (*((const u8 *)entry + *entry) != prefix)
+		if (*self_relative(entry) != prefix)
 			return false;
 	return true;
 }

@@ -41,7 +41,7 @@ static int poke_each(const struct region *region, bool smp, u32 *ret_nr)
 	int err = 0;
 
 	for (const s32 *entry = region->locks; entry < region->locks_end && !err; entry++)
-		err = text_poke((u8 *)entry + *entry, &to, 1);
+		err = text_poke(self_relative(entry), &to, 1);
 	*ret_nr = err ? 0 : (u32)(region->locks_end - region->locks);
 	return err;
 }

@@ -240,7 +240,7 @@ static int add_core(void)
 static int check_locks_against_instrs(void)
 {
 	for (const s32 *entry = core.locks; entry < core.locks_end; entry++) {
-		const u8 *prefix = (const u8 *)entry + *entry;
+		const u8 *prefix = self_relative(entry);
 
 		if (*entry && smp_altinstr_touches(&core.instrs, prefix, prefix + 1)) {
 			state.locks.first_unexpected = entry;

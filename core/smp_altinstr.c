@@ -31,17 +31,17 @@ struct area {
 
 static u8 *site_of(const struct smp_altinstr *entry)
 {
-	return (u8 *)&entry->instr_offset + entry->instr_offset;
+	return self_relative(&entry->instr_offset);
 }
 
 static const u8 *replacement_of(const struct smp_altinstr *entry)
 {
-	return (const u8 *)&entry->replacement_offset + entry->replacement_offset;
+	return self_relative(&entry->replacement_offset);
 }
 
 static u8 *saved_of(const struct smp_altinstr *entry)
 {
-	return (u8 *)&entry->saved_offset + entry->saved_offset;
+	return self_relative(&entry->saved_offset);
 }
 
 static struct area area(const u8 *begin, size_t bytes)

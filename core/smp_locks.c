@@ -32,7 +32,7 @@ static bool left_out(const struct prefix_change *change)
 static force_inline void change_entry(const struct prefix_change *change, const s32 *entry,
 				      struct smp_locks_result *ret)
 {
-	u8 *prefix = (u8 *)entry + *entry;
+	u8 *prefix = self_relative(entry);
 	bool in_text = prefix >= change->text && prefix < change->text_end + fault(LOCKS_TEXT_END);
 
 	if (__builtin_expect(*entry && in_text && *prefix == change->from, 1)) {
@@ -117,7 +117,7 @@ bool smp_locks_touch(const s32 *start, const s32 *end, const u8 *text, const u8 
 	if (low >= high)
 		return false;
 	for (const s32 *entry = start; entry < end; entry++) {
-		const u8 *prefix = (const u8 *)entry + *entry;
+		const u8 *prefix = self_relative(entry);
 
 		if (*entry && prefix >= low && prefix < high)
 			return true;

@@ -168,3 +168,6 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 	/* Both may return on firmware that does not implement them. */
 	fatal_end();
 }
+
+/* What the crt0 of newer gnu-efi calls; it would be in a library that nothing else here needs. */
+EFI_STATUS _entry(EFI_HANDLE image, EFI_SYSTEM_TABLE *st) __attribute__((alias("efi_main")));

@@ -73,12 +73,12 @@ struct alt_site {
 
 static inline u8 *alt_instr_site(const struct alt_instr *entry)
 {
-	return (u8 *)&entry->instr_offset + entry->instr_offset;
+	return self_relative(&entry->instr_offset);
 }
 
 static inline const u8 *alt_instr_replacement(const struct alt_instr *entry)
 {
-	return (const u8 *)&entry->repl_offset + entry->repl_offset;
+	return self_relative(&entry->repl_offset);
 }
 
 /**

@@ -63,7 +63,8 @@ enum module_insert {
  *
  * Taken before text_mutex, never after it. Held by who loads or unloads a module from its first
  * module_link() to its last module_unlink() or module_set_live(); look-ups take no lock.
- * Context: any CPU, interrupts on (who waits can be stopped), not from a trap.
+ * Context: any CPU, interrupts on (who waits can be stopped), not from a trap. Deadline: as of
+ * text_mutex_lock(), none.
  */
 void module_mutex_lock(void);
 void module_mutex_unlock(void);

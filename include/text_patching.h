@@ -126,7 +126,9 @@ int text_poke_init(void);
  * text_mutex_lock() / text_mutex_unlock() - the one lock of everything that changes text
  *
  * Context: any CPU, interrupts on: a waiter that cannot be interrupted never answers the sync of
- * the owner. smp_text_poke_batch_add() and _process() refuse a caller that has them off.
+ * the owner. smp_text_poke_batch_add() and _process() refuse a caller that has them off. The wait
+ * has no deadline of its own: whoever holds it waits for nothing without one, and an owner that is
+ * lost is what the dead-man timer is for. Going on without the lock could only tear text.
  */
 void text_mutex_lock(void);
 void text_mutex_unlock(void);

@@ -39,6 +39,7 @@ _Static_assert(sizeof(struct trap_regs) == 22 * 8, "no padding");
 #define EFLAGS_IF (1ull << 9)
 #define EFLAGS_DF (1ull << 10)
 #define EFLAGS_OF (1ull << 11)
+#define EFLAGS_RF (1ull << 16)
 
 /* A trap that ended the code it hit: who, where, why, and the bytes that were there. */
 struct machine_fault {

@@ -34,6 +34,20 @@ _Static_assert(sizeof(void *) == 8 && sizeof(long) == 8, "smpoke is written for 
 #define NSEC_PER_MSEC 1000000ull
 #define NSEC_PER_SEC 1000000000ull
 
+/*
+ * self_relative() - where a distance of 32 bits leads that is measured from its own place, as
+ * tables have them
+ *
+ * By numbers: what is reached by a pointer into a table would lie in that table for the compiler,
+ * and a libc that guards its memcpy() would end the program.
+ */
+static inline u8 *self_relative(const void *place)
+{
+	typedef s32 __attribute__((aligned(1), may_alias)) distance;
+
+	return (u8 *)((u64)place + (u64)(s64) * (const distance *)place);
+}
+
 /* Code on the path from the #BP vector to its return: nothing in it may be patchable. */
 #define noinstr __attribute__((noinline, section(".noinstr.text")))
 

@@ -38,19 +38,39 @@ killed_boot() {
 # whole_rows FILE: what follows the last line end is blank, every line has all columns
 whole_rows() { awk -F, 'NF && $20 !~ /"/ && NF != 23 { bad = 1; print FILENAME ": " $0 } END { exit bad }' "$1"; }
 
+# is_whole RUN: all of its rows are on the medium; its files may be on their way to their own length
+is_whole() {
+	local said
+	said=$(sed -n 's/^[^,]*,[^,]*,rows,//p' "$1/machine.csv")
+	[ -n "$said" ] && [ "$(grep -c . "$1/results.csv")" -eq $((said + 1)) ]
+}
+
+# sound RUN: as stick_is_clean, or the power went while firmware gave back what the files of a whole
+# run did not need: its count of free clusters, which is a hint, is written before the clusters are.
+sound() {
+	local said
+	said=$(stick_is_clean kills) && return
+	echo "$said"
+	is_whole "$1" && ! grep -vE '^fsck|^Free cluster summary|^ *Auto-correcting|^Leaving|: [0-9]+ files|^$' \
+		<<<"$said"
+}
+
 make_stick kills "$options\n"
 for ((i = 1; i <= nr_kills; i++)); do
 	check "kill $i: QEMU ran, and was killed" killed_boot $((RANDOM % (nr_kills == 1 ? 1500 : 5000)))
-	check "kill $i: the volume needs no repair" stick_is_clean kills
 	state=$(mtype -i "$boot_dir/kills.img@@1M" ::/results/STATE.TXT)
-	[[ $state != *" done"* ]] || { make_stick kills "$options\n" && continue; }
 	rm -rf "$boot_dir/kills.results"
 	mapfile -t runs < <(tools/take-results "$boot_dir/kills.img" "$boot_dir/kills.results")
+	check "kill $i: the volume needs no repair" sound "${runs[-1]}"
+	[[ $state != *" done"* ]] || { make_stick kills "$options\n" && continue; }
 	for run in "${runs[@]}"; do check "kill $i: rows are whole" whole_rows "$run/results.csv"; done
-	# The bench that the state names was under way; every one before it was finished.
-	equal "kill $i: every finished row is there" \
-		"$(awk -F, 'FNR > 1 { print $3 "/" $4 }' "${runs[@]/%//results.csv}" | uniq | wc -l)" \
-		"$(awk '{ print $6 }' <<<"$state")"
+	# The bench that the state names was under way; every one before it was finished. Between its
+	# rows and the next state it was, too.
+	there=$(awk -F, 'FNR > 1 { print $3 "/" $4 }' "${runs[@]/%//results.csv}" | uniq | wc -l)
+	finished=$(awk '{ print $6 }' <<<"$state")
+	check "kill $i: every finished row is there: $there of $finished, or one more" \
+		test $((there - finished)) -ge 0 -a $((there - finished)) -le 1
+	! is_whole "${runs[-1]}" || make_stick kills "$options\n"
 done
 status=0
 boot kills --smp 2 || status=$?

@@ -70,6 +70,11 @@ with_event() {
 run_case() {
 	local name=$1 arguments=$2 options=$3 want=$4 status=0 firmware pattern command
 	[[ $want != skip\ * ]] || { skip "$name" "${want#skip }" && return; }
+	if [[ $want =~ ^from\ QEMU\ ([0-9]+)\;\ (.*)$ ]]; then
+		want=${BASH_REMATCH[2]}
+		[ "$qemu" -ge "${BASH_REMATCH[1]}" ] ||
+			{ skip "$name" "needs QEMU ${BASH_REMATCH[1]}, and this is $qemu" && return; }
+	fi
 	firmware=$(sed -n 's/.*--ovmf \([^ ]*\).*/\1/p' <<<"$arguments")
 	[ -z "$firmware" ] || [ -f "$firmware" ] || { skip "$name" "there is no $firmware" && return; }
 	[[ $options == *--suite* ]] || options="--suite check,forms $options"
@@ -85,6 +90,7 @@ run_case() {
 	rm -f "$boot_dir/$name.img"
 }
 
+qemu=$(qemu-system-x86_64 --version | sed -n 's/.*version \([0-9]*\).*/\1/p')
 nr=0
 while IFS='|' read -r name speed arguments options want; do
 	read -r name <<<"$name"

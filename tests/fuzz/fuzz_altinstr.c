@@ -33,12 +33,12 @@ static u32 nr_entries;
 
 static u8 *site_of(const struct smp_altinstr *entry)
 {
-	return (u8 *)&entry->instr_offset + entry->instr_offset;
+	return self_relative(&entry->instr_offset);
 }
 
 static const u8 *up_of(const struct smp_altinstr *entry)
 {
-	return (const u8 *)&entry->replacement_offset + entry->replacement_offset;
+	return self_relative(&entry->replacement_offset);
 }
 
 static bool is_padding(const struct smp_altinstr *entry)

@@ -28,7 +28,7 @@ match "without PREFIX it goes to /usr/local" "$(make -n install DESTDIR="$work/x
 # ---- The page ----
 
 equal "nothing is wrong with its form" "$(mandoc -Tlint -Wwarning $page 2>&1 | grep -v 'mandoc.db')" ""
-text=$(mandoc -Tascii $page 2>/dev/null | col -bx)
+text=$(mandoc -Tascii $page 2>/dev/null | sed 's/.\x08//g')
 options() { grep -oE -- '--[a-z][a-z-]*' | sort -u; }
 match "control: there are options" "$("$B/host/smpoke" --help | options)" '^--suite$'
 equal "its options are those of --help" "$(options <<<"$text")" "$("$B/host/smpoke" --help | options)"

@@ -27,8 +27,14 @@ done
 
 check "there are sources and scripts to check" \
 	test "${#sources[@]}" -gt 50 -a "${#scripts[@]}" -gt 5
-equal "clang-format has nothing to say" "$(clang-format --dry-run -Werror "${sources[@]}" 2>&1 |
-	sed -n 's/^\([^:]*:[0-9]*\):.* error: .*/\1/p' | uniq)" ""
+# The same file of settings lays code out differently from version to version.
+version=$(clang-format --version | sed 's/.*version \([0-9]*\).*/\1/')
+if [ "$version" = 14 ]; then
+	equal "clang-format has nothing to say" "$(clang-format --dry-run -Werror "${sources[@]}" 2>&1 |
+		sed -n 's/^\([^:]*:[0-9]*\):.* error: .*/\1/p' | uniq)" ""
+else
+	skip "clang-format has nothing to say" "this is clang-format $version; version 14 decides"
+fi
 check "shellcheck has nothing to say" shellcheck -x tests/lib/tap.sh "${scripts[@]}"
 
 # A licence, prose and data have no place for it.

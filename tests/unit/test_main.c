@@ -115,7 +115,7 @@ static int run(const char *line)
 {
 	const char *argv[16];
 	struct smpoke_args args = { .argv = argv, .default_then = MACHINE_THEN_EXIT };
-	char words[256];
+	static char words[256]; /* options that name a text point into it */
 
 	strcpy(words, line);
 	for (char *word = strtok(words, " "); word; word = strtok(NULL, " "))

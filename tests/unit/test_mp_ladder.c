@@ -30,6 +30,7 @@ static int tear_down(void **state)
 		store_release(&slots[i].stop, true);
 		if (aps[i].running)
 			pthread_join(aps[i].thread, NULL);
+		aps[i].running = false;
 	}
 	return bare_depth;
 }

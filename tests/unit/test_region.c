@@ -101,7 +101,7 @@ static void expect_table_right(const struct region *region, u32 nr)
 
 	assert_int_equal(region->locks_end - region->locks, nr);
 	for (const s32 *entry = region->locks; entry < region->locks_end; entry++) {
-		const u8 *prefix = (const u8 *)entry + *entry;
+		const u8 *prefix = self_relative(entry);
 
 		assert_in_range((u64)prefix, (u64)region->text, (u64)region->text_end - 1);
 		assert_int_equal(*prefix, LOCK_PREFIX_BYTE);

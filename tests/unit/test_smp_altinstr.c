@@ -84,7 +84,7 @@ static void nothing_but_the_sites_changes(void **state)
 	/* One opening for the whole table. */
 	assert_string_equal(sim_order(), "OC");
 	for (u32 i = 0; i < NR_FIXTURE_SITES; i++) {
-		const u8 *site = (u8 *)&instrs[i].instr_offset + instrs[i].instr_offset;
+		const u8 *site = self_relative(&instrs[i].instr_offset);
 
 		memcpy(before + (site - sim_text), site, instrs[i].instrlen);
 	}

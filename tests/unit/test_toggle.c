@@ -29,7 +29,7 @@ static void a_refused_toggle_leaves_no_site_queued(void **state)
 {
 	static const u8 mov[] = { 0xB8, 1, 0, 0, 0 }; /* nobody can emulate it */
 	struct bench_run run = { .sites = NR_SITES };
-	struct toggler t;
+	static struct toggler t; /* aligned, where an old compiler's stack is not */
 	u64 begin;
 
 	(void)state;
@@ -48,7 +48,7 @@ static void victims_that_die_at_once_are_counted(void **state)
 {
 	static const u8 int3 = INT3_INSN_OPCODE;
 	struct bench_run run = { .sites = NR_SITES };
-	struct toggler t;
+	static struct toggler t; /* aligned, where an old compiler's stack is not */
 
 	(void)state;
 	if (machine_nr_cpus() < 2)
@@ -75,7 +75,7 @@ static void a_byte_changed_around_the_sites_is_reported(void **state)
 {
 	static const u8 nop = 0x90;
 	struct bench_run run = { .sites = NR_SITES };
-	struct toggler t;
+	static struct toggler t; /* aligned, where an old compiler's stack is not */
 	u8 *last;
 
 	(void)state;
@@ -96,7 +96,7 @@ static void a_wrong_byte_of_a_site_is_reported(void **state)
 {
 	static const u8 nop = 0x90;
 	struct bench_run run = { .sites = NR_SITES };
-	struct toggler t;
+	static struct toggler t; /* aligned, where an old compiler's stack is not */
 
 	(void)state;
 	build(&t);
@@ -113,7 +113,7 @@ static void one_sync_more_or_less_is_reported_for_each_cpu(void **state)
 {
 	struct bench_run run = { .sites = NR_SITES };
 	struct answers answers;
-	struct toggler t;
+	static struct toggler t; /* aligned, where an old compiler's stack is not */
 	u64 begin;
 
 	(void)state;

@@ -6,7 +6,10 @@
 columns = narrow ? 1 : (panels < 3 ? panels : 3)
 lines = ceil(1.0 * panels / columns)
 width = narrow ? 400 : 960
+# A panel that is hardly wider than a phone.
+small = narrow || columns > 2
 set term svg dynamic size width, lines * height * 16 font "x,14" noenhanced
+set encoding utf8
 set out out
 set datafile missing "NaN"
 unset key
@@ -27,11 +30,15 @@ set linetype 8 lc rgb "#7f7f7f"
 set linetype 9 lc rgb "#7d6a3a"
 set linetype 10 lc rgb "#5b5bd6"
 if (emulated) {
-	set label 99 "EMULATED" at graph 0.5, graph 0.5 center rotate by 20 font ",34" tc rgb "#e8c0c0" back
+	set label 99 "EMULATED" at graph 0.5, graph 0.5 center rotate by 20 font small ? ",22" : ",34" tc rgb "#e8c0c0" back
 }
+# A long name of a panel, run and words, stands in two lines.
+titled(name) = strstrt(name, ":") ? \
+	name[1:strstrt(name, ":")]."\n".name[strstrt(name, ":") + 2:*] : name
 # For an axis that is logarithmic and not long: more than the powers of ten, where there is room.
 round_figures = greatest / least > 300 ? "0.01, 0.1, 1, 10, 100, 1000, 10000, 100000" : \
 	"0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000"
+few_figures = "0.0001, 0.01, 1, 100, 10000, 1000000"
 # Where a category has several series, they stand one below the other.
 shift(s) = nr_series < 2 ? 0 : (s - (nr_series - 1) / 2.0) * 0.5 / (nr_series - 1)
 set multiplot layout lines, columns

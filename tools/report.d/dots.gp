@@ -4,8 +4,8 @@ load common
 set logscale x
 set xlabel unit
 set xrange [least / 1.5:greatest * 3]
-if (narrow && greatest / least > 2000) {
-	set xtics 100
+if (small && greatest / least > (columns > 2 ? 200 : 2000)) {
+	eval "set xtics (".few_figures.")"
 }
 set yrange [rows - 0.4:-0.6]
 set grid xtics lt 1 lc rgb grid lw 0.7

@@ -31,9 +31,9 @@ INSERT INTO figure SELECT run_nr, 0, 10 * coalesce(word.ord, 9) + rate.ord,
 CREATE TEMP VIEW shown AS SELECT *, printf('<td class="%s"><b>%s</b><br><small>of</small> %s</td>',
 	CASE WHEN torn = 0 THEN 'none' WHEN per_million < 1 THEN 'heat-1' WHEN per_million < 10 THEN 'heat-2'
 		WHEN per_million < 100 THEN 'heat-3' WHEN per_million < 1000 THEN 'heat-4' ELSE 'heat-5' END,
-	CASE WHEN torn < 10000 THEN torn WHEN torn < 1e7 THEN printf('%.0fk', torn / 1e3)
-		ELSE printf('%.0fM', torn / 1e6) END,
-	CASE WHEN executed < 10000 THEN executed WHEN executed < 1e6 THEN printf('%.0fk', executed / 1e3)
+	CASE WHEN torn < 10000 THEN torn WHEN torn < 1e7 THEN ((torn + 500) / 1000) || 'k'
+		ELSE ((torn + 500000) / 1000000) || 'M' END,
+	CASE WHEN executed < 10000 THEN executed WHEN executed < 1e6 THEN ((executed + 500) / 1000) || 'k'
 		ELSE printf('%.1fM', executed / 1e6) END) AS html FROM rate;
 CREATE TEMP VIEW lines AS SELECT run_nr, run, bench,
 	'<tr><th>' || coalesce(word.shown, bench) || '</th>' || (SELECT group_concat(coalesce(html, '<td>–</td>'), '')

@@ -7,7 +7,7 @@ set ylabel "share of samples above"
 set ytics ("1/2" 0.5, "1/10" 0.1, "1/100" 0.01, "1/1000" 0.001, "1e-4" 1e-4, "1e-5" 1e-5)
 set xrange [least / 1.2:greatest * 1.2]
 if (narrow && greatest / least > 2000) {
-	set xtics 100
+	eval "set xtics (".few_figures.")"
 }
 set yrange [fewest / 1.5:1.1]
 set grid ytics xtics lt 1 lc rgb grid lw 0.7

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
-height = narrow ? 19 : 22
+height = narrow ? 20 : 23
 load common
 set logscale xy
 set xlabel "µs taken from another CPU"
 set ylabel "share of samples above"
 set ytics ("1/2" 0.5, "1/10" 0.1, "1/100" 0.01, "1/1000" 0.001, "1e-4" 1e-4, "1e-5" 1e-5)
 set xrange [(least > greatest / 1e4 ? least : greatest / 1e4) / 1.5:greatest * 1.5]
-if (narrow && greatest / least > 2000) {
-	set xtics 100
+if (small && greatest / least > 2000) {
+	eval "set xtics (".few_figures.")"
+} else {
+	eval "set xtics (".round_figures.")"
 }
 set yrange [fewest / 1.5:1.1]
 set grid ytics xtics lt 1 lc rgb grid lw 0.7
@@ -15,7 +17,7 @@ set grid ytics xtics lt 1 lc rgb grid lw 0.7
 all(y) = strcol(6) eq "all" ? y : NaN
 some(y) = strcol(6) eq "all" ? NaN : y
 do for [p = 0:panels - 1] {
-	set title word(names, p + 1)
+	set title titled(word(names, p + 1))
 	b = p * nr_series
 	plot for [s = 4:nr_series - 1] data index b + s using 2:(all($1)) \
 			with steps dt (6, 4) lw 1.5 lt s - 3, \
