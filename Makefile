@@ -38,26 +38,26 @@ override B := build
 endif
 ZYDIS = $(or $(ZYDIS_SRC),$B/zydis)
 GNU_EFI_INC = /usr/include/efi
-GNU_EFI_LIB = $(dir $(firstword $(wildcard $(addsuffix /crt0-efi-x86_64.o, \
-	/usr/lib /usr/lib/x86_64-linux-gnu /usr/lib/x86_64-linux-gnu/gnuefi /usr/lib64/gnuefi))))
 
 CORE = alternative alternative_boot alternative_site alternative_table cpu_feature \
 	cpu_hotplug image_patching insn insn_form insn_nop int3 module module_load nops \
 	page_alloc relocate selftest sites smp_alt_modules smp_alt_nodes smp_altinstr smp_locks \
 	smp_text_poke static_call static_key stop_machine text_map text_poke text_poke_queue \
 	tracer
-BENCH = all_cpus answers assemble bench cell change client contended csv draft emulation \
-	executor facts fault_text flood format imm_sites line_holder lock_insn loop_cost main \
-	module_del module_loading options options_file options_text pass_clock patched peaks primitive \
-	refused region region_locks region_sequences region_sites results runner runner_rows screen stages \
-	stats stress suite_alternatives suite_check suite_clients suite_clock suite_emulate \
-	suite_forms suite_hazard suite_hotplug suite_int3 suite_interfere suite_lock suite_module \
-	suite_places suite_poke suite_primitives suite_propagation suite_protocols suite_queue \
-	suite_queue_context suite_soak suite_strategy suite_switch suite_sync suite_victim suites \
-	summary switch_time tags target text together toggle trapped_sites two_patchers victim
-EFI_C = acpi alloc apic arena args clock console core_clock cpu_look cpu_state cpus deadman facts \
-	fatal files firmware identify idt image interrupt main memory mp mp_ladder nmi paging \
-	results sipi smbios state strings sync text time topology trap_handlers volume
+BENCH = all_cpus answers assemble bench cell change client contended cpu_picks csv draft \
+	emulation executor facts fault_text floor flood format imm_sites line_holder lock_insn loop_cost \
+	main module_del module_loading options options_file options_text others pass_clock patched peaks \
+	peers primitive refused region region_locks region_sequences region_sites results runner \
+	runner_rows screen stages stats strategy stress suite_alternatives suite_check suite_clients suite_clock \
+	suite_emulate suite_forms suite_hazard suite_hotplug suite_int3 suite_interfere suite_lock \
+	suite_module suite_places suite_poke suite_primitives suite_propagation suite_protocols \
+	suite_queue suite_queue_context suite_soak suite_strategy suite_switch suite_sync \
+	suite_victim suites summary switch_time tags target text together toggle trapped_sites \
+	two_patchers victim
+EFI_C = acpi alloc apic arena args away clock conductor console core_clock cpu_look cpu_state cpus \
+	deadman facts fatal files firmware guard identify idt image interrupt machine_check \
+	main memory mp mp_ladder mp_list mp_timer nmi paging results rungs sipi smbios start state \
+	strings sync text time topology trap_handlers volume
 EFI_S = ap_entry catch selftest switch trampoline vectors
 HOST = alias clock cpus facts files image interrupt machine main near noise own_text pages \
 	results sync text traps
@@ -113,14 +113,15 @@ commit_flag = $(if $(filter facts,$1),-include $B/gen/commit.h)
 EFI_OBJ = $(call efi_objects,$B/efi)
 efi_objects = $(CORE:%=$1/core/%.o) $(BENCH:%=$1/bench/%.o) $(EFI_C:%=$1/efi/%.o) \
 	$(EFI_S:%=$1/efi/%.S.o) $(ZYDIS_C:%=$1/zydis/%.o)
-PE_SECTIONS = .text .rodata .data .dynamic .rela .reloc
+PE_SECTIONS = .text .rodata .data .relr .reloc
 
+# Relocations take a bit each that way, and three words each otherwise.
 efi_link = ld -nostdlib -shared -Bsymbolic --gc-sections --no-undefined -z noexecstack \
-	--hash-style=sysv --build-id=none -T efi/smpoke.lds \
-	$(GNU_EFI_LIB)crt0-efi-x86_64.o $1 -L$(GNU_EFI_LIB) -lgnuefi -o $@
+	-z pack-relative-relocs --hash-style=sysv --build-id=none -T efi/smpoke.lds $1 -o $@
 
 # Without symbols, which would lie behind the last section, where nothing is to be in a signed file.
-to_pe = $(OBJCOPY) --strip-all $(PE_SECTIONS:%=-j %) --target efi-app-x86_64 --subsystem=10 $< $@
+to_pe = $(OBJCOPY) --strip-all $(PE_SECTIONS:%=-j %) --target efi-app-x86_64 --subsystem=10 $< $@ && \
+	tools/mark-nx $@
 
 image: $B/smpoke.efi
 
@@ -150,7 +151,7 @@ $1/zydis/%.o: $B/.zydis tools/zydis-mem.h
 $3.so: $(call efi_objects,$1) efi/smpoke.lds
 	$$(Q)$$(call efi_link,$(call efi_objects,$1))
 
-$3.efi: $3.so
+$3.efi: $3.so tools/mark-nx
 	$$(Q)$$(to_pe)
 endef
 

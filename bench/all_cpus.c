@@ -17,13 +17,18 @@ int all_cpus_up(struct bench_run *run)
 	return err;
 }
 
-int all_cpus_down(struct bench_run *run)
+int all_cpus_down_from(struct bench_run *run, u32 first)
 {
-	for (u32 cpu = 1; cpu < machine_nr_cpus(); cpu++) {
+	for (u32 cpu = first; cpu < machine_nr_cpus(); cpu++) {
 		int err = cpu_down(cpu);
 
 		if (err)
 			return bench_fail(run, err, "cpu %u could not be taken out", cpu);
 	}
 	return 0;
+}
+
+int all_cpus_down(struct bench_run *run)
+{
+	return all_cpus_down_from(run, 1);
 }

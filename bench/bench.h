@@ -74,6 +74,12 @@ struct suite {
 	bool on_request; /* runs only when --suite names it */
 	const struct bench *benches;
 	u32 nr_benches;
+	/*
+	 * Fills in the two above where they depend on the machine: a bench for each CPU, say. NULL
+	 * = they do not. Called once in a run, when the other CPUs are there; asks the machine
+	 * nothing.
+	 */
+	void (*make)(enum plan plan, u32 nr_cpus, u32 caps);
 };
 
 /* Every suite, in the order they run: from safe to risky. NULL-terminated. */
@@ -94,14 +100,14 @@ extern const struct suite suite_module;
 extern const struct suite suite_places;
 extern const struct suite suite_poke;
 extern const struct suite suite_primitives;
-extern const struct suite suite_propagation;
+extern struct suite suite_propagation; /* made */
 extern const struct suite suite_protocols;
 extern const struct suite suite_queue;
 extern const struct suite suite_soak;
 extern const struct suite suite_split;
 extern const struct suite suite_strategy;
 extern const struct suite suite_switch;
-extern const struct suite suite_sync;
+extern struct suite suite_sync; /* made */
 extern const struct suite suite_victim;
 
 /**

@@ -54,5 +54,7 @@ size_t fault_text(const struct machine_fault *fault, char *buf, size_t size)
 	len += add_place(fault, buf + len, size - len);
 	if (fault->vector == TRAP_PF)
 		len += format(buf + len, size - len, ", address 0x%lx", fault->addr);
+	if (fault->vector == TRAP_MC)
+		len += format(buf + len, size - len, " with status 0x%lx", fault->addr);
 	return len + add_instruction(fault, buf + len, size - len);
 }

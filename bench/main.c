@@ -29,6 +29,7 @@ struct run {
 	struct facts facts;
 	struct stages stages;
 	const char *suite_names[OPTIONS_MAX_SUITES + 1];
+	u32 nr_warnings;
 	const char *up_reason; /* NULL = all CPUs came that were asked for */
 };
 
@@ -112,6 +113,14 @@ static int select_start(const struct options *options)
 	return SMPOKE_EXIT_MACHINE;
 }
 
+static int select_x2apic(const struct options *options)
+{
+	if (!options->x2apic || !machine_x2apic_select())
+		return SMPOKE_EXIT_OK;
+	usage_error("--x2apic: this machine has no such choice");
+	return SMPOKE_EXIT_MACHINE;
+}
+
 static void choose_seed(struct options *options)
 {
 	struct machine_time t = machine_time();
@@ -151,6 +160,13 @@ static int start_cpus(struct run *run)
 	return error == -ERR_RANGE ? SMPOKE_EXIT_USAGE : SMPOKE_EXIT_MACHINE;
 }
 
+static void make_benches(enum plan plan)
+{
+	for (u32 i = 0; suites[i]; i++)
+		if (suites[i]->make)
+			suites[i]->make(plan, machine_nr_cpus(), machine_caps());
+}
+
 static void print_banner(struct run *run)
 {
 	struct results *log = &run->results;
@@ -170,6 +186,19 @@ static void print_banner(struct run *run)
 		   run->options.seed, run->results.folder);
 }
 
+/* On the screen and in machine.csv, each once, as soon as nothing is measured. */
+static void say_warnings(struct run *run)
+{
+	const char *warning = machine_next_warning();
+	char key[24];
+
+	for (; warning; warning = machine_next_warning()) {
+		screen_say(&run->results, "WARNING: %s\n", warning);
+		format(key, sizeof(key), "warning_%u", ++run->nr_warnings);
+		results_fact(&run->results, key, warning);
+	}
+}
+
 static void run_suites(struct run *run)
 {
 	struct runner_totals *all = &run->totals;
@@ -182,6 +211,7 @@ static void run_suites(struct run *run)
 		screen_suite_begin(&run->results, suites[i]);
 		totals = runner_run_suite(&run->runner, suites[i]);
 		screen_suite_end(&run->results, suites[i], &totals);
+		say_warnings(run);
 		all->nr_rows += totals.nr_rows;
 		all->nr_ok += totals.nr_ok;
 		all->nr_fail += totals.nr_fail;
@@ -203,6 +233,7 @@ static int measure(struct run *run)
 {
 	int exit = SMPOKE_EXIT_OK;
 
+	make_benches(run->options.plan);
 	if (runner_init(&run->runner, &run->options, &run->results, suites)) {
 		screen_say(&run->results, "smpoke: no memory for samples\n");
 		exit = SMPOKE_EXIT_MACHINE;
@@ -214,6 +245,7 @@ static int measure(struct run *run)
 		results_fact(&run->results, "goes_on_from",
 			     run->stages.goes_on ? run->stages.before : "none");
 		print_banner(run);
+		say_warnings(run);
 		patched_log(&run->results);
 		results_flush(&run->results);
 		run_suites(run);
@@ -343,6 +375,8 @@ int smpoke_main(const struct smpoke_args *args, enum machine_then *ret_then)
 	if (exit)
 		return exit;
 	exit = select_sync(&run->options);
+	if (!exit)
+		exit = select_x2apic(&run->options);
 	if (!exit)
 		exit = select_start(&run->options);
 	if (exit)

@@ -10,7 +10,7 @@
 #define TOGGLES_MAX 1000000000000
 #define ITEM_BYTES 64
 #define SERIALIZE_NAMES "auto, serialize, iret, mov-cr2 or cpuid"
-#define RUNG_NAMES "auto, all, each, timer, sipi or up"
+#define RUNG_NAMES "auto, all, each, timer, conductor, sipi or up"
 
 struct parse {
 	struct options *options;
@@ -163,6 +163,7 @@ static int set_batch(struct parse *parse, const char *value)
 	int error = 0;
 	u64 size = 0;
 
+	parse->options->batches_given = true;
 	parse->options->nr_batches = 0;
 	while (value && !error) {
 		value = next_item(value, item);
@@ -235,6 +236,13 @@ static int set_mp_rung(struct parse *parse, const char *value)
 	return complain(parse, -ERR_INVAL, "--mp-rung %s: must be " RUNG_NAMES, value);
 }
 
+static int set_x2apic(struct parse *parse, const char *value)
+{
+	(void)value;
+	parse->options->x2apic = true;
+	return 0;
+}
+
 static int set_noreplace_smp(struct parse *parse, const char *value)
 {
 	(void)value;
@@ -287,6 +295,7 @@ static const struct option_row option_rows[] = {
 	{ "--out", "the name of a folder", set_out },
 	{ "--serialize", SERIALIZE_NAMES, set_serialize },
 	{ "--mp-rung", RUNG_NAMES, set_mp_rung },
+	{ "--x2apic", NULL, set_x2apic },
 	{ "--noreplace-smp", NULL, set_noreplace_smp },
 	{ "--smp-alt-boot", NULL, set_smp_alt_boot },
 	{ "--smp-alt-two-way", NULL, set_two_way },
@@ -354,11 +363,54 @@ static void set_defaults(struct options *options, enum machine_then then)
 	memset(options, 0, sizeof(*options));
 	for (u32 i = 0; i < OPTIONS_MAX_SUITES; i++)
 		options->suite_wanted[i] = true;
-	for (u32 size = 1; size <= TEXT_POKE_ARRAY_MAX; size *= 2)
-		options->batch[options->nr_batches++] = size;
 	options->nr_toggles = OPTIONS_DEFAULT_TOGGLES;
 	options->plan = PLAN_DEFAULT;
 	options->then = then;
+}
+
+/* 56 and 164: what Linux has patched at once (a static key, and a tracer's first users). */
+static const u32 batch_sizes[][OPTIONS_MAX_BATCHES] = {
+	[PLAN_QUICK] = { 1, 16, 64, 256 },
+	[PLAN_DEFAULT] = { 1, 2, 4, 8, 16, 32, 64, 128, 256 },
+	[PLAN_FULL] = { 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 56, 64, 96, 128, 164, 192, 256 },
+};
+
+static void choose_batches(struct options *options)
+{
+	const u32 *sizes = batch_sizes[options->plan];
+
+	for (; !options->batches_given && sizes[options->nr_batches]; options->nr_batches++)
+		options->batch[options->nr_batches] = sizes[options->nr_batches];
+}
+
+/* What goes with what. */
+static int check_together(struct parse *parse)
+{
+	struct options *options = parse->options;
+
+	if (!options->x2apic)
+		return 0;
+	if (options->mp_rung && options->mp_rung != START_SIPI)
+		return complain(parse, -ERR_INVAL, "--x2apic: takes --mp-rung sipi, not %s",
+				machine_start_name(options->mp_rung));
+	options->mp_rung = START_SIPI;
+	return 0;
+}
+
+static int take_words(struct parse *parse, const struct smpoke_args *args)
+{
+	struct options_file file;
+	int result;
+
+	if (args->argc > 0 || !args->file_text)
+		return parse_words(parse, args->argc, args->argv, NULL);
+
+	result = options_file_split(&file, args, parse->options->words, parse->error,
+				    parse->error_size);
+	if (result)
+		return result;
+	parse->file_name = args->file_name;
+	return parse_words(parse, (int)file.nr_words, file.words, file.lines);
 }
 
 int options_parse(struct options *ret, const struct smpoke_args *args,
@@ -370,16 +422,12 @@ int options_parse(struct options *ret, const struct smpoke_args *args,
 		.error = error,
 		.error_size = error_size,
 	};
-	struct options_file file;
 	int result;
 
 	set_defaults(ret, args->default_then);
-	if (args->argc > 0 || !args->file_text)
-		return parse_words(&parse, args->argc, args->argv, NULL);
-
-	result = options_file_split(&file, args, ret->words, error, error_size);
-	if (result)
-		return result;
-	parse.file_name = args->file_name;
-	return parse_words(&parse, (int)file.nr_words, file.words, file.lines);
+	result = take_words(&parse, args);
+	if (!result)
+		result = check_together(&parse);
+	choose_batches(ret);
+	return result;
 }

@@ -5,13 +5,15 @@
  *   --help --version --list           print and end
  *   --suite NAME[,NAME...]            default: all but those that run on request only
  *   --cpus N                          how many CPUs, the boot CPU included; default: all
- *   --batch N[,N...]                  batch sizes 1..256 for the poke suite; default: 1,2,4,...,256
+ *   --batch N[,N...]                  batch sizes 1..256 for suites poke and strategy; default: by
+ *                                     the plan, options.c has them
  *   --seed N                          for everything random; default: from the clock, and printed
  *   --toggles N                       sites that suite soak patches in all; default: 1000000
  *   --quick | --full                  plan; default: between the two
  *   --out DIR                         parent folder of the run's folder
  *   --serialize NAME                  what a sync executes, see sync_core_name(); default: auto
  *   --mp-rung NAME                    how to start CPUs, see machine_start_name(); default: auto
+ *   --x2apic                          APICs by MSR, with --mp-rung sipi: machine_x2apic_select()
  *   --noreplace-smp                   the program's own LOCK prefixes stay where they are
  *   --smp-alt-two-way                 they go and come with the second CPU, as in 2006
  *   --smp-alt-boot                    the same, but decided at boot, for good
@@ -48,6 +50,7 @@ struct options {
 	u32 nr_cpus; /* 0 = all */
 	u32 batch[OPTIONS_MAX_BATCHES];
 	u32 nr_batches;
+	bool batches_given;
 	u64 nr_toggles;
 	u64 seed;
 	bool seed_given;
@@ -55,6 +58,7 @@ struct options {
 	const char *out; /* NULL = the machine's default */
 	enum sync_core serialize;
 	enum machine_start mp_rung;
+	bool x2apic;
 	bool noreplace_smp, smp_alt_boot, smp_alt_two_way;
 	enum machine_then then;
 	char words[OPTIONS_FILE_MAX_BYTES]; /* where the words of a file live */

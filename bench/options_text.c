@@ -11,13 +11,14 @@ const char options_help[] =
 	"\n"
 	"  --suite NAME[,NAME...]  what to run, see --list. Default: all but split, soak\n"
 	"  --cpus N                how many CPUs, the first included. Default: all\n"
-	"  --batch N[,N...]        sites in one batch, 1 to 256. Default: 1,2,4,...,256\n"
+	"  --batch N[,N...]        sites in one batch, 1 to 256. Default: by the plan\n"
 	"  --toggles N             how many sites soak patches in all. Default: 1000000\n"
 	"  --quick | --full        shorter or longer than the default\n"
 	"  --seed N                repeat a run's random choices\n"
 	"  --out DIR               where to make the run's folder. Default: results\n"
 	"  --serialize NAME        in a sync: auto, serialize, iret, mov-cr2, cpuid\n"
-	"  --mp-rung NAME          how to start CPUs: auto, all, each, timer, sipi, up\n"
+	"  --mp-rung NAME          CPUs by: auto, all, each, timer, conductor, sipi, up\n"
+	"  --x2apic                interrupts by x2APIC; takes --mp-rung sipi\n"
 	"  --noreplace-smp         its own LOCK prefixes stay, also on one CPU\n"
 	"  --smp-alt-two-way       they follow the CPUs; --smp-alt-boot: once\n"
 	"  --then WHAT             poweroff, reboot or exit when done\n"
@@ -93,6 +94,8 @@ size_t options_describe(const struct options *options, const char *const *suite_
 	if (options->mp_rung)
 		len += format(buf + len, size - len, " --mp-rung %s",
 			      machine_start_name(options->mp_rung));
+	if (options->x2apic)
+		len += format(buf + len, size - len, " --x2apic");
 	if (options->noreplace_smp)
 		len += format(buf + len, size - len, " --noreplace-smp");
 	if (options->smp_alt_boot)

@@ -232,11 +232,11 @@ static bool want_sample(const struct runner *runner, const struct bench *bench, 
 }
 
 /* Says why the machine starts again; what hung is on the medium already. */
-static void deadman_note(void *arg)
+static void deadman_note(void *arg, const char *why)
 {
 	struct runner *runner = arg;
 
-	screen_note(runner->results, "no end: the machine is started again");
+	screen_note(runner->results, "%s", why);
 	results_flush(runner->results);
 }
 
@@ -338,7 +338,8 @@ static void do_teardown(void *arg)
 {
 	struct measuring *m = arg;
 
-	m->run->bench->teardown(m->run);
+	if (m->run->bench->teardown)
+		m->run->bench->teardown(m->run);
 }
 
 /*
@@ -356,13 +357,19 @@ static void survive(struct measuring *m, cpu_fn step)
 		text_mutex_unlock();
 	fault_text(&fault, text, sizeof(text));
 	bench_fail(m->run, 0, "%s", text);
-	m->outcome.status = ROW_FAIL;
-	m->outcome.measured = false;
+	m->outcome = (struct outcome){ .status = ROW_FAIL };
+}
+
+static void do_all(void *measuring)
+{
+	survive(measuring, do_measure);
+	survive(measuring, do_teardown);
 }
 
 static struct outcome measure(struct runner *runner, struct bench_run *run)
 {
 	struct measuring m = { .runner = runner, .run = run, .outcome = { .status = ROW_SKIP } };
+	int error;
 
 	if (run->bench->nr_series > BENCH_MAX_SERIES || run->bench->nr_samples > SAMPLES_MAX ||
 	    !run->bench->sample) {
@@ -372,10 +379,9 @@ static struct outcome measure(struct runner *runner, struct bench_run *run)
 	}
 	if (!needs_are_met(run))
 		return m.outcome;
-
-	survive(&m, do_measure);
-	if (run->bench->teardown)
-		survive(&m, do_teardown);
+	error = machine_stage(do_all, &m);
+	if (error)
+		m.outcome = (struct outcome){ .status = status_of(run, error, "stage") };
 	judge(run, &m.outcome);
 	return m.outcome;
 }

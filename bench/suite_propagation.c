@@ -12,10 +12,12 @@
  */
 #include "bench.h"
 #include "atomic.h"
+#include "cpu_picks.h"
 #include "format.h"
 #include "imm_sites.h"
 #include "machine.h"
 #include "machine_text.h"
+#include "mem.h"
 #include "random.h"
 #include "text_patching.h"
 #include "x86.h"
@@ -44,6 +46,15 @@ static const struct series propagation_series[NR_PROPAGATION_SERIES] = {
 struct split {
 	u32 before;
 	u32 boundary; /* its offset */
+};
+
+/* What a bench is of. */
+struct subject {
+	struct split split;
+	/* NULL = both ways between CPUs 0 and 1, and all pairs in turn; else only @writer stores.
+	 */
+	const struct cpu_picks *runners;
+	u32 writer;
 };
 
 struct propagation {
@@ -212,6 +223,21 @@ static int any_pair(struct bench_run *run, struct propagation *p, const struct h
 	return shoot(run, p, writer, runner, ret);
 }
 
+/* One writer, and each of the others in turn. */
+static int from_one_sample(struct bench_run *run, u64 *values)
+{
+	const struct subject *subject = run->bench->param;
+	int err = 0;
+
+	for (u32 i = 0; i < subject->runners->nr && !err; i++) {
+		struct hit hit = { 0 };
+
+		err = shoot(run, run->priv, subject->writer, subject->runners->cpu[i], &hit);
+		values[i] = hit.whole_ns;
+	}
+	return err;
+}
+
 static int propagation_sample(struct bench_run *run, u64 *values)
 {
 	struct propagation *p = run->priv;
@@ -235,7 +261,7 @@ static int propagation_sample(struct bench_run *run, u64 *values)
 
 static int propagation_setup(struct bench_run *run)
 {
-	const struct split *split = run->bench->param;
+	const struct split *split = &((const struct subject *)run->bench->param)->split;
 	struct propagation *p = machine_alloc(sizeof(*p));
 	u32 offset = split->boundary - split->before;
 
@@ -269,30 +295,91 @@ static void propagation_teardown(struct bench_run *run)
 
 #define LINE_END (PAGE_BYTES / 2)
 
-static const struct split splits[] = {
-	{ 0, LINE_END }, { 1, LINE_END }, { 2, LINE_END }, { 3, LINE_END },   { 4, LINE_END },
-	{ 5, LINE_END }, { 6, LINE_END }, { 7, LINE_END }, { 4, PAGE_BYTES },
-};
-
-#define PROPAGATION_BENCH(title, i)                                                                \
+#define WITHIN(offset, end)                                                                        \
 	{                                                                                          \
-		.name = (title), .series = propagation_series, .nr_series = NR_PROPAGATION_SERIES, \
-		.min_cpus = 2, .needs_caps = MACHINE_CAP_SMP | MACHINE_CAP_SILICON,                \
-		.budget_share = 2, .param = &splits[i], .setup = propagation_setup,                \
-		.sample = propagation_sample, .teardown = propagation_teardown,                    \
+		.split = { offset, end }                                                           \
 	}
 
-static const struct bench propagation_benches[] = {
-	PROPAGATION_BENCH("within", 0),	  PROPAGATION_BENCH("line-1-7", 1),
-	PROPAGATION_BENCH("line-2-6", 2), PROPAGATION_BENCH("line-3-5", 3),
-	PROPAGATION_BENCH("line-4-4", 4), PROPAGATION_BENCH("line-5-3", 5),
-	PROPAGATION_BENCH("line-6-2", 6), PROPAGATION_BENCH("line-7-1", 7),
-	PROPAGATION_BENCH("page-4-4", 8),
+static const struct subject subjects[] = {
+	WITHIN(0, LINE_END), WITHIN(1, LINE_END), WITHIN(2, LINE_END),
+	WITHIN(3, LINE_END), WITHIN(4, LINE_END), WITHIN(5, LINE_END),
+	WITHIN(6, LINE_END), WITHIN(7, LINE_END), WITHIN(4, PAGE_BYTES),
+};
+#define NR_SPLITS ARRAY_SIZE(subjects)
+
+#define PROPAGATION_BENCH(title, values, nr, what, share, fn)                                      \
+	{                                                                                          \
+		.name = (title), .series = (values), .nr_series = (nr), .min_cpus = 2,             \
+		.needs_caps = MACHINE_CAP_SMP | MACHINE_CAP_SILICON, .budget_share = (share),      \
+		.param = (what), .setup = propagation_setup, .sample = (fn),                       \
+		.teardown = propagation_teardown,                                                  \
+	}
+#define BOTH_WAYS(title, i)                                                                        \
+	PROPAGATION_BENCH(title, propagation_series, NR_PROPAGATION_SERIES, &subjects[i], 2,       \
+			  propagation_sample)
+
+static const struct bench fixed_benches[NR_SPLITS] = {
+	BOTH_WAYS("within", 0),	  BOTH_WAYS("line-1-7", 1), BOTH_WAYS("line-2-6", 2),
+	BOTH_WAYS("line-3-5", 3), BOTH_WAYS("line-4-4", 4), BOTH_WAYS("line-5-3", 5),
+	BOTH_WAYS("line-6-2", 6), BOTH_WAYS("line-7-1", 7), BOTH_WAYS("page-4-4", 8),
 };
 
-const struct suite suite_propagation = {
+/* ---- A bench for each writer and split, where there are more than two CPUs ---- */
+
+#define MAX_PICKED 8 /* so many squared, times the splits, are the rows */
+
+static struct bench benches[NR_SPLITS * (1 + MAX_PICKED)];
+static struct from_one {
+	struct subject subjects[NR_SPLITS];
+	char names[NR_SPLITS][24];
+	char variants[MAX_PICKED - 1][16];
+	struct series series[MAX_PICKED - 1];
+	struct cpu_picks runners;
+} from[MAX_PICKED];
+
+static void make_from_one(struct from_one *f, u32 writer, const struct cpu_picks *picks)
+{
+	u32 nr = 0;
+
+	for (u32 i = 0; i < picks->nr; i++) {
+		u32 runner = picks->cpu[i];
+
+		if (runner == writer)
+			continue;
+		format(f->variants[nr], sizeof(f->variants[nr]), "%u-to-%u", writer, runner);
+		f->series[nr] = (struct series){ f->variants[nr], "ns" };
+		f->runners.cpu[nr++] = runner;
+	}
+	f->runners.nr = nr;
+	for (u32 i = 0; i < NR_SPLITS; i++) {
+		f->subjects[i] = (struct subject){ subjects[i].split, &f->runners, writer };
+		format(f->names[i], sizeof(f->names[i]), "%s-from-%u", fixed_benches[i].name,
+		       writer);
+	}
+}
+
+static void propagation_make(enum plan plan, u32 nr_cpus, u32 caps)
+{
+	static const u32 most[] = { [PLAN_QUICK] = 2, [PLAN_DEFAULT] = 4, [PLAN_FULL] = 8 };
+	struct cpu_picks picks;
+	u32 nr = NR_SPLITS;
+
+	memcpy(benches, fixed_benches, sizeof(fixed_benches));
+	/* An emulator has none of them; that the others are skipped says so. */
+	cpu_picks(&picks, caps & MACHINE_CAP_SILICON ? nr_cpus : 1, most[plan]);
+	for (u32 i = 0; picks.nr > 2 && i < picks.nr; i++) {
+		make_from_one(&from[i], picks.cpu[i], &picks);
+		for (u32 s = 0; s < NR_SPLITS; s++)
+			benches[nr++] = (struct bench)PROPAGATION_BENCH(
+				from[i].names[s], from[i].series, picks.nr - 1,
+				&from[i].subjects[s], 4, from_one_sample);
+	}
+	suite_propagation.nr_benches = nr;
+}
+
+struct suite suite_propagation = {
 	.name = "propagation",
 	.question = "how long after a store to code does another CPU run the new bytes?",
-	.benches = propagation_benches,
-	.nr_benches = ARRAY_SIZE(propagation_benches),
+	.benches = benches,
+	.make = propagation_make,
 };

@@ -2,481 +2,210 @@
 /*
  * The same sites in other ways: what does it cost not to do as suite poke does?
  *
- * The order that sites are queued in; a batch for each; everybody stopped; one aligned store for
- * each; the alias opened for a batch, for a phase, for every store; other CPUs that hold interrupts
- * back.
+ * Every way (strategy.h) at every size of a batch, with the other CPUs where that way can bear
+ * them, and by how many of them there are.
  */
 #include "bench.h"
-#include "atomic.h"
+#include "floor.h"
 #include "machine.h"
-#include "machine_text.h"
-#include "mem.h"
-#include "random.h"
-#include "stop_machine.h"
-#include "text_patching.h"
-#include "toggle.h"
+#include "others.h"
+#include "region.h"
+#include "strategy.h"
 #include "x86.h"
-
-#define DEADLINE_NS (5 * NSEC_PER_SEC)
-#define MAX_STOPPED_BYTES (5 * PAGE_BYTES)
 
 enum {
 	STRATEGY_CHANGE,
+	STRATEGY_READY,
+	STRATEGY_WRITTEN,
+	STRATEGY_OVER,
 	STRATEGY_SYNCS,
 	NR_STRATEGY_SERIES,
 };
 
 static const struct series strategy_series[NR_STRATEGY_SERIES] = {
-	[STRATEGY_CHANGE] = { "change", "ns" },
+	[STRATEGY_CHANGE] = { "change", "ns" },	  [STRATEGY_READY] = { "ready", "ns" },
+	[STRATEGY_WRITTEN] = { "written", "ns" }, [STRATEGY_OVER] = { "over", "ns" },
 	[STRATEGY_SYNCS] = { "syncs", "count" },
 };
 
-/* What the other CPUs do meanwhile. */
-enum others {
-	OTHERS_IN_SITES,
-	OTHERS_ELSEWHERE,
-	OTHERS_IRQS_OFF, /* for so long, and on again for a moment */
-};
-
-struct strategy;
-
+/* Of the fields, what a bench asks for. */
 struct way {
-	int (*change)(struct strategy *s, bool new); /* under text_mutex. Return: 0 or an error */
-	u32 nr_sites;
-	enum others others;
+	strategy_fn how;
+	u32 floor_phases; /* what cannot be avoided if it is to be done in such a way */
+	enum others_do others;
 	u32 irqs_off_ns;
+	u32 nr_sites; /* 0 = as --batch says */
+	bool alone;
 };
 
-struct strategy {
-	struct toggler toggler;
-	const struct way *way;
-	struct site_region other_sites;
-	struct victims elsewhere;
-	struct random random;
-	u32 order[TEXT_POKE_ARRAY_MAX]; /* in which sites are queued */
-	u64 nr_syncs; /* besides the engine's */
-	u32 stop; /* of those with interrupts off */
-	u8 image[MAX_STOPPED_BYTES];
+struct strategy_bench {
+	struct strategy strategy;
+	struct others others;
+	struct floor floor;
 };
 
-static const u8 *form_of(const struct site *site, bool new)
+/* How many CPUs take part: who has no work does not count, and the runner has set it for per_cpus.
+ */
+static u32 nr_cpus_of(const struct bench_run *run, const struct way *way)
 {
-	return new ? site->new : site->old;
+	if (run->bench->per_cpus)
+		return run->cpus;
+	return way->alone || way->others == OTHERS_IDLE ? 1 : machine_nr_cpus();
 }
-
-/* ---- By the engine ---- */
-
-static int queue_site(const struct strategy *s, u32 i, bool new)
-{
-	const struct site *site = &s->toggler.sites.sites[i];
-
-	return smp_text_poke_batch_add(site->addr, form_of(site, new), site->len, NULL);
-}
-
-static int change_batch(struct strategy *s, bool new)
-{
-	int err = 0;
-
-	for (u32 i = 0; i < s->way->nr_sites && !err; i++)
-		err = queue_site(s, i, new);
-	return err ? err : smp_text_poke_batch_finish();
-}
-
-static int change_one_by_one(struct strategy *s, bool new)
-{
-	int err = 0;
-
-	for (u32 i = 0; i < s->way->nr_sites && !err; i++) {
-		err = queue_site(s, i, new);
-		if (!err)
-			err = smp_text_poke_batch_finish();
-	}
-	return err;
-}
-
-/* As they come: each one below the last begins a new batch. */
-static int queue_in_order(const struct strategy *s, bool new)
-{
-	int err = 0;
-
-	for (u32 i = 0; i < s->way->nr_sites && !err; i++)
-		err = queue_site(s, s->order[i], new);
-	return err ? err : smp_text_poke_batch_finish();
-}
-
-static void shuffle(struct strategy *s)
-{
-	for (u32 i = 0; i < s->way->nr_sites; i++) {
-		u32 j = random_below(&s->random, i + 1);
-
-		s->order[i] = s->order[j];
-		s->order[j] = i;
-	}
-}
-
-static int change_unsorted(struct strategy *s, bool new)
-{
-	return queue_in_order(s, new);
-}
-
-/* Shell's, with Ciura's gaps: short, no recursion, and fast enough for 256. */
-static void sort_order(struct strategy *s)
-{
-	static const u32 gaps[] = { 132, 57, 23, 10, 4, 1 };
-
-	for (u32 g = 0; g < ARRAY_SIZE(gaps); g++) {
-		for (u32 i = gaps[g]; i < s->way->nr_sites; i++) {
-			u32 one = s->order[i], at = i;
-
-			for (; at >= gaps[g] && s->order[at - gaps[g]] > one; at -= gaps[g])
-				s->order[at] = s->order[at - gaps[g]];
-			s->order[at] = one;
-		}
-	}
-}
-
-static int change_sorted_first(struct strategy *s, bool new)
-{
-	sort_order(s);
-	return queue_in_order(s, new);
-}
-
-/* ---- While everybody stands still ---- */
-
-struct stopped {
-	struct strategy *s;
-	bool new;
-	int err;
-};
-
-/* Two pages at most in one text_poke(). */
-static int write_image(const struct strategy *s, u8 *first, size_t bytes)
-{
-	int err = 0;
-
-	for (size_t done = 0; done < bytes && !err; done += PAGE_BYTES) {
-		size_t len = bytes - done < PAGE_BYTES ? bytes - done : PAGE_BYTES;
-
-		err = text_poke(first + done, s->image + done, len);
-	}
-	return err;
-}
-
-static void write_stopped(void *arg)
-{
-	struct stopped *stopped = arg;
-	struct strategy *s = stopped->s;
-	const struct site *sites = s->toggler.sites.sites;
-	u8 *first = sites[0].addr;
-	size_t bytes = sites[s->way->nr_sites - 1].addr + SITE_MAX_BYTES - first;
-
-	memcpy(s->image, first, bytes);
-	for (u32 i = 0; i < s->way->nr_sites; i++)
-		memcpy(s->image + (sites[i].addr - first), form_of(&sites[i], stopped->new),
-		       sites[i].len);
-	stopped->err = write_image(s, first, bytes);
-}
-
-static int change_stopped(struct strategy *s, bool new)
-{
-	struct stopped stopped = { .s = s, .new = new };
-	int err = stop_machine(0, write_stopped, &stopped, DEADLINE_NS, NULL);
-
-	return err ? err : stopped.err;
-}
-
-/* ---- One aligned store each, while nobody runs them ---- */
-
-static int sync_all(struct strategy *s)
-{
-	s->nr_syncs++;
-	return smp_text_poke_sync_each_cpu();
-}
-
-static void store_site(const struct site *site, ptrdiff_t delta, bool new)
-{
-	u8 *word = site->addr + delta;
-	u64 v;
-
-	memcpy(&v, word, sizeof(v));
-	memcpy(&v, form_of(site, new), site->len);
-	store_8(word, v);
-}
-
-static int change_store(struct strategy *s, bool new)
-{
-	ptrdiff_t delta;
-	int err = text_alias_open(&delta);
-
-	if (err)
-		return err;
-	for (u32 i = 0; i < s->way->nr_sites; i++)
-		store_site(&s->toggler.sites.sites[i], delta, new);
-	text_alias_close();
-	return sync_all(s);
-}
-
-/* ---- Three phases, and how often the alias is opened; nobody runs the sites ---- */
-
-static void store_phase(const struct site *site, ptrdiff_t delta, u32 phase, bool new)
-{
-	u8 *addr = site->addr + delta;
-	u32 tail;
-
-	memcpy(&tail, form_of(site, new) + 1, sizeof(tail));
-	if (phase == 1)
-		store_4(addr + 1, tail);
-	else
-		store_1(addr, phase ? form_of(site, new)[0] : INT3_INSN_OPCODE);
-}
-
-enum alias_for {
-	ALIAS_FOR_BATCH,
-	ALIAS_FOR_PHASE,
-	ALIAS_FOR_STORE,
-};
-
-static int write_phase(const struct strategy *s, u32 phase, bool new, enum alias_for each,
-		       ptrdiff_t delta)
-{
-	int err = each == ALIAS_FOR_PHASE ? text_alias_open(&delta) : 0;
-
-	for (u32 i = 0; i < s->way->nr_sites && !err; i++) {
-		if (each == ALIAS_FOR_STORE)
-			err = text_alias_open(&delta);
-		if (err)
-			break;
-		store_phase(&s->toggler.sites.sites[i], delta, phase, new);
-		if (each == ALIAS_FOR_STORE)
-			text_alias_close();
-	}
-	if (each == ALIAS_FOR_PHASE && !err)
-		text_alias_close();
-	return err;
-}
-
-static int change_in_phases(struct strategy *s, bool new, enum alias_for each)
-{
-	ptrdiff_t delta = 0;
-	int err = each == ALIAS_FOR_BATCH ? text_alias_open(&delta) : 0;
-
-	if (err)
-		return err;
-	for (u32 phase = 0; phase < 3 && !err; phase++) {
-		err = write_phase(s, phase, new, each, delta);
-		if (!err)
-			err = sync_all(s);
-	}
-	if (each == ALIAS_FOR_BATCH)
-		text_alias_close();
-	return err;
-}
-
-static int change_alias_for_batch(struct strategy *s, bool new)
-{
-	return change_in_phases(s, new, ALIAS_FOR_BATCH);
-}
-
-static int change_alias_for_phase(struct strategy *s, bool new)
-{
-	return change_in_phases(s, new, ALIAS_FOR_PHASE);
-}
-
-static int change_alias_for_store(struct strategy *s, bool new)
-{
-	return change_in_phases(s, new, ALIAS_FOR_STORE);
-}
-
-/* ---- Others that hold interrupts back ---- */
-
-static void hold_interrupts_back(void *arg)
-{
-	struct strategy *s = arg;
-	u64 ticks = machine_ticks(s->way->irqs_off_ns);
-
-	/* A-stop: pairs with R-stop. */
-	while (!load_acquire(&s->stop)) {
-		u64 flags = machine_irq_save(), end = rdtsc() + ticks;
-
-		while (rdtsc() < end)
-			barrier();
-		machine_irq_restore(flags);
-	}
-}
-
-static int start_holding(struct bench_run *run, struct strategy *s)
-{
-	int err = 0;
-
-	for (u32 cpu = 1; cpu < run->cpus && !err; cpu++)
-		err = machine_cpu_start(cpu, hold_interrupts_back, s);
-	return err ? bench_fail(run, err, "a CPU could not be started") : 0;
-}
-
-/* Return: true when all are home. */
-static bool stop_holding(struct bench_run *run, struct strategy *s)
-{
-	bool all_home = true;
-
-	/* R-stop: pairs with A-stop; nothing else is passed with it. */
-	store_release(&s->stop, 1);
-	for (u32 cpu = 1; s->way->others == OTHERS_IRQS_OFF && cpu < run->cpus; cpu++) {
-		int err = machine_cpu_wait(cpu, DEADLINE_NS, NULL);
-
-		all_home = all_home && err != -ERR_TIMEOUT;
-		/* -ERR_INVAL: it was never started. */
-		if (err && err != -ERR_INVAL)
-			bench_violation(run, "cpu %u did not end well", cpu);
-	}
-	return all_home;
-}
-
-/* ---- Samples ---- */
-
-static int change_by_way(void *client, bool new)
-{
-	struct strategy *s = client;
-	int err;
-
-	text_mutex_lock();
-	err = s->way->change(s, new);
-	/* Whatever was queued before an error. */
-	if (err)
-		smp_text_poke_batch_finish();
-	text_mutex_unlock();
-	return err;
-}
-
-static u64 nr_syncs(const struct strategy *s)
-{
-	return smp_text_poke_stats()->nr_syncs_ever + s->nr_syncs;
-}
-
-static int strategy_sample(struct bench_run *run, u64 *values)
-{
-	struct strategy *s = run->priv;
-	u64 syncs = nr_syncs(s), begin;
-	int err;
-
-	shuffle(s);
-	err = toggle(run, &s->toggler, &begin);
-	values[STRATEGY_CHANGE] = machine_ns(rdtsc_ordered() - begin);
-	values[STRATEGY_SYNCS] = nr_syncs(s) - syncs;
-	if (err)
-		return err;
-	if (!toggle_bytes_right(&s->toggler))
-		bench_violation(run, "bytes of a site are wrong after a change");
-	if (victims_wait_pass(&s->elsewhere))
-		return bench_fail(run, -ERR_TIMEOUT, "a CPU stopped running elsewhere");
-	return toggle_wait_pass(run, &s->toggler);
-}
-
-/* ---- Set-up, check, tear-down ---- */
 
 static int strategy_setup(struct bench_run *run)
 {
-	struct strategy *s = machine_alloc(sizeof(*s));
+	const struct way *way = run->bench->param;
+	struct strategy_bench *b = machine_alloc(sizeof(*b));
 	int err;
 
-	if (!s)
+	if (!b)
 		return bench_fail(run, -ERR_NOMEM, "no memory for the bench");
-	run->priv = s;
-	s->way = run->bench->param;
-	s->random = random_from(run->seed);
-	run->cpus = machine_nr_cpus();
-	run->sites = s->way->nr_sites;
-	err = region_build_sites(&s->toggler.sites, SITE_NOP5_JMP32, run->sites, SITE_STRIDE_BYTES,
-				 0);
-	if (!err && s->way->others == OTHERS_ELSEWHERE)
-		err = region_build_sites(&s->other_sites, SITE_NOP5_JMP32, 1, SITE_STRIDE_BYTES, 0);
-	return err ? bench_fail(run, err, "%s", region_why()) : 0;
-}
-
-static int start_others(struct bench_run *run, struct strategy *s)
-{
-	int err;
-
-	switch (s->way->others) {
-	case OTHERS_IN_SITES:
-		return toggle_start_victims(run, &s->toggler);
-	case OTHERS_IRQS_OFF:
-		return start_holding(run, s);
-	default:
-		err = victims_start(&s->elsewhere, &s->other_sites);
-		return err ? bench_fail(run, err, "no CPU ran elsewhere: %s", s->elsewhere.why) : 0;
-	}
+	run->priv = b;
+	run->cpus = nr_cpus_of(run, way);
+	run->sites = way->nr_sites ? way->nr_sites : run->sites;
+	b->others.what = way->others;
+	b->others.irqs_off_ns = way->irqs_off_ns;
+	b->others.nr_cpus = run->bench->per_cpus || way->alone ? run->cpus : 0;
+	err = region_build_sites(&b->strategy.toggler.sites, SITE_NOP5_JMP32, run->sites,
+				 SITE_STRIDE_BYTES, 0);
+	return err ? bench_fail(run, err, "%s", region_why()) : others_setup(run, &b->others);
 }
 
 /* Both forms by the engine; then both this way, before there is anybody to see it. */
 static int strategy_check(struct bench_run *run)
 {
-	struct strategy *s = run->priv;
-	int err = toggle_check(run, &s->toggler);
+	const struct way *way = run->bench->param;
+	struct strategy_bench *b = run->priv;
+	struct toggler *t = &b->strategy.toggler;
+	int err = toggle_check(run, t);
 
-	s->toggler.change = change_by_way;
-	s->toggler.client = s;
+	strategy_init(&b->strategy, way->how, run->seed);
 	for (u32 i = 0; i < 2 && !err; i++) {
-		u64 begin;
+		struct strategy_cost cost;
 
-		shuffle(s);
-		err = toggle(run, &s->toggler, &begin);
-		if (!err && (!toggle_bytes_right(&s->toggler) ||
-			     !toggle_runs_as(&s->toggler, s->toggler.new)))
+		err = strategy_change(run, &b->strategy, &cost);
+		if (!err && (!toggle_bytes_right(t) || !toggle_runs_as(t, t->new)))
 			err = bench_fail(run, -ERR_VERIFY, "the sites are not as changed");
 	}
-	return err ? err : start_others(run, s);
+	return err ? err : others_start(run, &b->others, t);
+}
+
+static int strategy_sample(struct bench_run *run, u64 *values)
+{
+	struct strategy_bench *b = run->priv;
+	struct strategy_cost cost;
+	int err = strategy_change(run, &b->strategy, &cost);
+
+	if (err)
+		return err;
+	values[STRATEGY_CHANGE] = machine_ns(cost.change_ticks);
+	values[STRATEGY_READY] = machine_ns(cost.ready_ticks);
+	values[STRATEGY_WRITTEN] = machine_ns(cost.written_ticks);
+	values[STRATEGY_OVER] = machine_ns(cost.over_ticks);
+	values[STRATEGY_SYNCS] = cost.nr_syncs;
+	if (!toggle_bytes_right(&b->strategy.toggler))
+		bench_violation(run, "bytes of a site are wrong after a change");
+	if (floor_sample(&b->floor, &b->strategy.toggler))
+		return bench_fail(run, -ERR_FAULT, "the floor could not be measured");
+	return others_wait_pass(run, &b->others, &b->strategy.toggler);
 }
 
 static void strategy_teardown(struct bench_run *run)
 {
-	struct strategy *s = run->priv;
+	const struct way *way = run->bench->param;
+	struct strategy_bench *b = run->priv;
 
-	if (!s || !stop_holding(run, s))
+	if (!b || !others_end(run, &b->others, &b->strategy.toggler))
 		return;
-	victims_stop(&s->elsewhere);
-	run->violations += victims_violations(&s->elsewhere);
-	victims_free(&s->elsewhere);
-	if (s->other_sites.region.text)
-		site_region_free(&s->other_sites);
-	toggle_end(run, &s->toggler);
-	machine_free(s, sizeof(*s));
+	run->floor[STRATEGY_CHANGE] = floor_ns(&b->floor, way->floor_phases);
+	machine_free(b, sizeof(*b));
 }
 
 /* ---- The suite ---- */
 
-#define STRATEGY_BENCH(title, fn, sites, where, caps, off_ns)                                      \
+#define WAY(fn, phases, where, ...)                                                                \
+	.param = &(const struct way)                                                               \
+	{                                                                                          \
+		.how = (fn), .floor_phases = (phases), .others = (where), __VA_ARGS__              \
+	}
+#define STRATEGY_BENCH(title, caps, plan, ...)                                                     \
 	{                                                                                          \
 		.name = (title), .series = strategy_series, .nr_series = NR_STRATEGY_SERIES,       \
-		.needs_caps = (caps), .setup = strategy_setup, .check = strategy_check,            \
-		.sample = strategy_sample, .teardown = strategy_teardown,                          \
-		.param = &(const struct way){ (fn), (sites), (where), (off_ns) },                  \
+		.min_plan = (plan), .needs_caps = (caps), .budget_share = 4,                       \
+		.setup = strategy_setup, .check = strategy_check, .sample = strategy_sample,       \
+		.teardown = strategy_teardown, __VA_ARGS__                                         \
 	}
-#define IN_SITES(title, fn, sites) STRATEGY_BENCH(title, fn, sites, OTHERS_IN_SITES, 0, 0)
-#define ELSEWHERE(title, fn, sites)                                                                \
-	STRATEGY_BENCH(title, fn, sites, OTHERS_ELSEWHERE, MACHINE_CAP_SMP, 0)
-#define IRQS_OFF(title, ns)                                                                        \
-	STRATEGY_BENCH(title, change_batch, 16, OTHERS_IRQS_OFF,                                   \
-		       MACHINE_CAP_SMP | MACHINE_CAP_IRQ_OFF, ns)
+
+/*
+ * At every size of a batch. A change with several hundred syncs is not for a first look: under an
+ * emulator on a busy machine it takes seconds.
+ */
+#define IN_CODE(title, fn, phases, plan)                                                           \
+	STRATEGY_BENCH(title, 0, plan, .per_batch = true, WAY(fn, phases, OTHERS_IN_CODE))
+#define ELSEWHERE(title, fn, phases, plan)                                                         \
+	STRATEGY_BENCH(title, MACHINE_CAP_SMP, plan, .per_batch = true,                            \
+		       WAY(fn, phases, OTHERS_ELSEWHERE))
+#define IDLE(title, fn, phases)                                                                    \
+	STRATEGY_BENCH(title, 0, PLAN_DEFAULT, .per_batch = true, WAY(fn, phases, OTHERS_IDLE))
+#define IRQS_OFF(title, fn, phases, us, plan)                                                      \
+	STRATEGY_BENCH(title, MACHINE_CAP_SMP | MACHINE_CAP_IRQ_OFF, plan,                         \
+		       WAY(fn, phases, OTHERS_IRQS_OFF, .irqs_off_ns = (us)*NSEC_PER_USEC,         \
+			   .nr_sites = 16))
+#define IRQS_OFF_ANY(title, fn, phases)                                                            \
+	STRATEGY_BENCH(title, MACHINE_CAP_SMP | MACHINE_CAP_IRQ_OFF, PLAN_FULL, .per_batch = true, \
+		       WAY(fn, phases, OTHERS_IRQS_OFF, .irqs_off_ns = 100 * NSEC_PER_USEC))
+
+/* By the number of CPUs. */
+#define CPUS(title, fn, phases, where, sites, plan)                                                \
+	STRATEGY_BENCH(title, MACHINE_CAP_SMP, plan, .per_cpus = true,                             \
+		       WAY(fn, phases, where, .nr_sites = (sites)))
+#define ALONE(title, fn, phases, plan)                                                             \
+	STRATEGY_BENCH(title, 0, plan, WAY(fn, phases, OTHERS_IDLE, .nr_sites = 16, .alone = true))
 
 static const struct bench strategy_benches[] = {
-	IN_SITES("batch-16", change_batch, 16),
-	IN_SITES("batch-256", change_batch, 256),
-	IN_SITES("unsorted-16", change_unsorted, 16),
-	IN_SITES("sorted-first-16", change_sorted_first, 16),
-	IN_SITES("sorted-first-256", change_sorted_first, 256),
-	IN_SITES("one-by-one-16", change_one_by_one, 16),
-	IN_SITES("stop-machine-1", change_stopped, 1),
-	IN_SITES("stop-machine-16", change_stopped, 16),
-	IN_SITES("stop-machine-256", change_stopped, 256),
-	ELSEWHERE("store-8-16", change_store, 16),
-	ELSEWHERE("store-8-256", change_store, 256),
-	ELSEWHERE("alias-batch-256", change_alias_for_batch, 256),
-	ELSEWHERE("alias-phase-256", change_alias_for_phase, 256),
-	ELSEWHERE("alias-store-16", change_alias_for_store, 16),
-	ELSEWHERE("alias-store-256", change_alias_for_store, 256),
-	IRQS_OFF("irqs-off-10us", 10 * NSEC_PER_USEC),
-	IRQS_OFF("irqs-off-100us", 100 * NSEC_PER_USEC),
-	IRQS_OFF("irqs-off-1ms", NSEC_PER_MSEC),
+	IN_CODE("batch-in-code", strategy_batch, 3, PLAN_QUICK),
+	IN_CODE("unsorted", strategy_unsorted, 3, PLAN_DEFAULT),
+	IN_CODE("sorted-first", strategy_sorted_first, 3, PLAN_QUICK),
+	IN_CODE("one-by-one-in-code", strategy_one_by_one, 3, PLAN_DEFAULT),
+	IN_CODE("stop-machine-in-code", strategy_stop_machine, 1, PLAN_QUICK),
+	ELSEWHERE("batch-elsewhere", strategy_batch, 3, PLAN_DEFAULT),
+	ELSEWHERE("one-by-one-elsewhere", strategy_one_by_one, 3, PLAN_DEFAULT),
+	ELSEWHERE("stop-machine-elsewhere", strategy_stop_machine, 1, PLAN_DEFAULT),
+	ELSEWHERE("store-8-elsewhere", strategy_store_8, 1, PLAN_QUICK),
+	ELSEWHERE("alias-batch", strategy_alias_batch, 3, PLAN_QUICK),
+	ELSEWHERE("alias-phase", strategy_alias_phase, 3, PLAN_QUICK),
+	ELSEWHERE("alias-store", strategy_alias_store, 3, PLAN_QUICK),
+	IDLE("batch-idle", strategy_batch, 3),
+	IDLE("one-by-one-idle", strategy_one_by_one, 3),
+	IDLE("stop-machine-idle", strategy_stop_machine, 1),
+	IDLE("store-8-idle", strategy_store_8, 1),
+	IRQS_OFF("batch-irqs-off-10us", strategy_batch, 3, 10, PLAN_QUICK),
+	IRQS_OFF("batch-irqs-off-100us", strategy_batch, 3, 100, PLAN_QUICK),
+	IRQS_OFF("batch-irqs-off-1ms", strategy_batch, 3, 1000, PLAN_QUICK),
+	IRQS_OFF("one-by-one-irqs-off-100us", strategy_one_by_one, 3, 100, PLAN_DEFAULT),
+	IRQS_OFF("stop-machine-irqs-off-100us", strategy_stop_machine, 1, 100, PLAN_QUICK),
+	IRQS_OFF("store-8-irqs-off-100us", strategy_store_8, 1, 100, PLAN_QUICK),
+	IRQS_OFF_ANY("batch-irqs-off", strategy_batch, 3),
+	IRQS_OFF_ANY("one-by-one-irqs-off", strategy_one_by_one, 3),
+	IRQS_OFF_ANY("stop-machine-irqs-off", strategy_stop_machine, 1),
+	IRQS_OFF_ANY("store-8-irqs-off", strategy_store_8, 1),
+	ALONE("alone-batch-16", strategy_batch, 3, PLAN_QUICK),
+	ALONE("alone-one-by-one-16", strategy_one_by_one, 3, PLAN_DEFAULT),
+	ALONE("alone-stop-machine-16", strategy_stop_machine, 1, PLAN_DEFAULT),
+	ALONE("alone-store-8-16", strategy_store_8, 1, PLAN_DEFAULT),
+	CPUS("cpus-batch-16", strategy_batch, 3, OTHERS_IN_CODE, 16, PLAN_QUICK),
+	CPUS("cpus-one-by-one-16", strategy_one_by_one, 3, OTHERS_IN_CODE, 16, PLAN_QUICK),
+	CPUS("cpus-unsorted-16", strategy_unsorted, 3, OTHERS_IN_CODE, 16, PLAN_QUICK),
+	CPUS("cpus-stop-machine-16", strategy_stop_machine, 1, OTHERS_IN_CODE, 16, PLAN_QUICK),
+	CPUS("cpus-store-8-16", strategy_store_8, 1, OTHERS_ELSEWHERE, 16, PLAN_DEFAULT),
+	CPUS("cpus-batch-1", strategy_batch, 3, OTHERS_IN_CODE, 1, PLAN_DEFAULT),
+	CPUS("cpus-stop-machine-1", strategy_stop_machine, 1, OTHERS_IN_CODE, 1, PLAN_DEFAULT),
+	CPUS("cpus-store-8-1", strategy_store_8, 1, OTHERS_ELSEWHERE, 1, PLAN_DEFAULT),
+	CPUS("cpus-batch-256", strategy_batch, 3, OTHERS_IN_CODE, 256, PLAN_DEFAULT),
+	CPUS("cpus-one-by-one-256", strategy_one_by_one, 3, OTHERS_IN_CODE, 256, PLAN_DEFAULT),
+	CPUS("cpus-stop-machine-256", strategy_stop_machine, 1, OTHERS_IN_CODE, 256, PLAN_DEFAULT),
+	CPUS("cpus-store-8-256", strategy_store_8, 1, OTHERS_ELSEWHERE, 256, PLAN_DEFAULT),
 };
 
 const struct suite suite_strategy = {

@@ -8,15 +8,16 @@
  * serialising for this purpose on every CPU.
  */
 #include "bench.h"
-#include "atomic.h"
+#include "cpu_picks.h"
+#include "format.h"
 #include "machine.h"
+#include "mem.h"
+#include "peers.h"
 #include "stats.h"
-#include "text_patching.h"
 #include "x86.h"
 
 #define NR_LOOPS 256 /* in one sample */
 #define NR_EMPTY_RUNS 65
-#define DEADLINE_NS (10 * NSEC_PER_SEC)
 
 /* ---- One instruction ---- */
 
@@ -153,79 +154,14 @@ static void insn_teardown(struct bench_run *run)
 		machine_free(run->priv, sizeof(u64));
 }
 
-/* ---- All CPUs, and one other ---- */
-
-struct peers {
-	u32 quit __attribute__((aligned(FALSE_SHARING_BYTES)));
-	u32 told __attribute__((aligned(FALSE_SHARING_BYTES))); /* by the interrupt */
-	bool borrowed;
-	interrupt_fn before; /* what interrupts ran, and will again */
-	void *before_arg;
-};
+/* ---- All CPUs, some of them, and one other ---- */
 
 /* What other CPUs do meanwhile. */
 static const bool spinning = true, idle;
 
-static void spin(void *arg)
+static int round_setup(struct bench_run *run)
 {
-	struct peers *peers = arg;
-
-	/* A-quit: pairs with R-quit. */
-	while (!load_acquire(&peers->quit))
-		cpu_relax();
-}
-
-static int peers_setup(struct bench_run *run)
-{
-	bool spins = *(const bool *)run->bench->param;
-	struct peers *peers = machine_alloc(sizeof(*peers));
-	int err = 0;
-
-	if (!peers)
-		return bench_fail(run, -ERR_NOMEM, "no memory for the bench");
-	run->priv = peers;
-	run->cpus = machine_nr_cpus();
-	for (u32 cpu = 1; spins && cpu < run->cpus && !err; cpu++)
-		err = machine_cpu_start(cpu, spin, peers);
-	return err ? bench_fail(run, err, "a CPU could not be started") : 0;
-}
-
-/* What a CPU that did not end still reads must stay. */
-static void peers_teardown(struct bench_run *run)
-{
-	struct peers *peers = run->priv;
-	bool all_home = true;
-
-	if (!peers)
-		return;
-	/* R-quit: nothing is published with it. Pairs with A-quit. */
-	store_release(&peers->quit, true);
-	for (u32 cpu = 1; cpu < run->cpus; cpu++) {
-		int err = machine_cpu_wait(cpu, DEADLINE_NS, NULL);
-
-		all_home = all_home && err != -ERR_TIMEOUT;
-		/* -ERR_INVAL: it was never started. */
-		if (err && err != -ERR_INVAL)
-			bench_violation(run, "cpu %u did not end well", cpu);
-	}
-	if (peers->borrowed)
-		machine_on_interrupt(peers->before, peers->before_arg);
-	if (all_home)
-		machine_free(peers, sizeof(*peers));
-}
-
-static int one_round(struct bench_run *run, u64 *ret_ns)
-{
-	u64 begin;
-	u32 cpu;
-	int err;
-
-	text_mutex_lock();
-	begin = rdtsc_ordered();
-	err = machine_sync_core_each_cpu(&cpu);
-	*ret_ns = machine_ns(rdtsc_ordered() - begin);
-	text_mutex_unlock();
-	return err ? bench_fail(run, err, "cpu %u did not serialise", cpu) : 0;
+	return peers_setup(run, *(const bool *)run->bench->param, false);
 }
 
 /* Each CPU has counted that it was asked. */
@@ -236,7 +172,7 @@ static int round_check(struct bench_run *run)
 
 	for (u32 cpu = 1; cpu < run->cpus && !err; cpu++) {
 		before = machine_syncs_answered(cpu);
-		err = one_round(run, &ns);
+		err = peers_sync(run, &ns);
 		if (!err && machine_syncs_answered(cpu) == before)
 			err = bench_fail(run, -ERR_VERIFY, "a round came back without cpu %u", cpu);
 	}
@@ -245,58 +181,39 @@ static int round_check(struct bench_run *run)
 
 static int round_sample(struct bench_run *run, u64 *values)
 {
-	return one_round(run, values);
-}
-
-static void tell(void *arg)
-{
-	struct peers *peers = arg;
-
-	/* R-told: nothing is passed with it but that it has run. Pairs with A-told. */
-	store_release(&peers->told, true);
-}
-
-static int there_and_back(struct bench_run *run, enum machine_interrupt kind, u64 *ret_ns)
-{
-	struct peers *peers = run->priv;
-	u64 begin, deadline;
-	int err;
-
-	peers->told = false;
-	deadline = rdtsc() + machine_ticks(DEADLINE_NS);
-	begin = rdtsc_ordered();
-	err = machine_interrupt(1, kind);
-	if (err)
-		return bench_fail(run, err, "cpu 1 could not be interrupted");
-	/* A-told: pairs with R-told. */
-	while (!load_acquire(&peers->told))
-		if (rdtsc() > deadline)
-			return bench_fail(run, -ERR_TIMEOUT, "cpu 1 took no interrupt");
-	*ret_ns = machine_ns(rdtsc_ordered() - begin);
-	return 0;
+	return peers_sync(run, values);
 }
 
 static int interrupt_setup(struct bench_run *run)
 {
-	struct peers *peers;
-	int err = peers_setup(run);
+	return peers_setup(run, true, true);
+}
 
-	if (err)
-		return err;
-	peers = run->priv;
-	peers->before = machine_interrupt_fn(&peers->before_arg);
-	err = machine_on_interrupt(tell, peers);
-	if (err)
-		return bench_fail(run, err, "needs interrupts");
-	peers->borrowed = true;
-	return 0;
+/* Return: both kinds, to CPUs @first to before @end. */
+static int both_kinds(struct bench_run *run, u32 first, u32 end, u64 *values)
+{
+	int err = peers_interrupt(run, first, end, MACHINE_INTERRUPT_FIXED, &values[0]);
+
+	return err ? err : peers_interrupt(run, first, end, MACHINE_INTERRUPT_NMI, &values[1]);
 }
 
 static int interrupt_sample(struct bench_run *run, u64 *values)
 {
-	int err = there_and_back(run, MACHINE_INTERRUPT_FIXED, &values[0]);
+	u32 target = *(const u32 *)run->bench->param;
 
-	return err ? err : there_and_back(run, MACHINE_INTERRUPT_NMI, &values[1]);
+	return both_kinds(run, target, target + 1, values);
+}
+
+static int interrupt_all_sample(struct bench_run *run, u64 *values)
+{
+	return both_kinds(run, 1, run->cpus, values);
+}
+
+static int cpus_sample(struct bench_run *run, u64 *values)
+{
+	int err = peers_sync(run, &values[0]);
+
+	return err ? err : both_kinds(run, 1, run->cpus, &values[1]);
 }
 
 /* ---- The suite ---- */
@@ -305,6 +222,9 @@ static const struct series insn_series[] = { { "cost", "tsc_mcycles" },
 					     { "overhead", "tsc_mcycles" } };
 static const struct series round_series[] = { { "round", "ns" } };
 static const struct series interrupt_series[] = { { "fixed", "ns" }, { "nmi", "ns" } };
+static const struct series cpus_series[] = { { "round", "ns" },
+					     { "fixed", "ns" },
+					     { "nmi", "ns" } };
 
 static const struct sync_insn insn_serialize = { run_serialize, has_serialize, "serialize" };
 static const struct sync_insn insn_iret = { run_iret, NULL, NULL };
@@ -321,7 +241,18 @@ static const struct sync_insn insn_lfence = { run_lfence, NULL, NULL };
 		.sample = insn_sample, .teardown = insn_teardown,                                  \
 	}
 
-static const struct bench sync_benches[] = {
+#define PEERS_BENCH(title, kind, values, what, ...)                                                \
+	{                                                                                          \
+		.name = (title), .series = values##_series,                                        \
+		.nr_series = ARRAY_SIZE(values##_series), .param = &(what), .setup = kind##_setup, \
+		.teardown = peers_teardown, __VA_ARGS__                                            \
+	}
+
+static const u32 first_other = 1;
+
+#define NR_FIXED ARRAY_SIZE(fixed_benches)
+
+static const struct bench fixed_benches[] = {
 	INSN_BENCH("serialize", 0, insn_serialize),
 	INSN_BENCH("iret", 0, insn_iret),
 	INSN_BENCH("cpuid", 0, insn_cpuid),
@@ -329,42 +260,45 @@ static const struct bench sync_benches[] = {
 	INSN_BENCH("mov-cr3", MACHINE_CAP_RING0, insn_cr3),
 	INSN_BENCH("mfence", 0, insn_mfence),
 	INSN_BENCH("lfence", 0, insn_lfence),
-	{
-		.name = "round-spinning",
-		.series = round_series,
-		.nr_series = ARRAY_SIZE(round_series),
-		.needs_caps = MACHINE_CAP_SMP,
-		.param = &spinning,
-		.setup = peers_setup,
-		.check = round_check,
-		.sample = round_sample,
-		.teardown = peers_teardown,
-	},
-	{
-		.name = "round-idle",
-		.series = round_series,
-		.nr_series = ARRAY_SIZE(round_series),
-		.param = &idle,
-		.setup = peers_setup,
-		.check = round_check,
-		.sample = round_sample,
-		.teardown = peers_teardown,
-	},
-	{
-		.name = "interrupt",
-		.series = interrupt_series,
-		.nr_series = ARRAY_SIZE(interrupt_series),
-		.needs_caps = MACHINE_CAP_SMP,
-		.param = &spinning,
-		.setup = interrupt_setup,
-		.sample = interrupt_sample,
-		.teardown = peers_teardown,
-	},
+	PEERS_BENCH("round-spinning", round, round, spinning, .needs_caps = MACHINE_CAP_SMP,
+		    .check = round_check, .sample = round_sample),
+	PEERS_BENCH("round-idle", round, round, idle, .check = round_check, .sample = round_sample),
+	PEERS_BENCH("cpus", interrupt, cpus, spinning, .needs_caps = MACHINE_CAP_SMP,
+		    .per_cpus = true, .check = round_check, .sample = cpus_sample),
+	PEERS_BENCH("interrupt-all", interrupt, interrupt, spinning, .needs_caps = MACHINE_CAP_SMP,
+		    .sample = interrupt_all_sample),
+	PEERS_BENCH("interrupt", interrupt, interrupt, first_other, .needs_caps = MACHINE_CAP_SMP,
+		    .sample = interrupt_sample),
 };
 
-const struct suite suite_sync = {
+/* ---- A bench for each target ---- */
+
+static struct bench benches[NR_FIXED + CPU_PICKS_MAX];
+static struct cpu_picks targets;
+static char target_names[CPU_PICKS_MAX][24];
+
+static void sync_make(enum plan plan, u32 nr_cpus, u32 caps)
+{
+	static const u32 most[] = { [PLAN_QUICK] = 4, [PLAN_DEFAULT] = 16, [PLAN_FULL] = 64 };
+	u32 nr = NR_FIXED;
+
+	memcpy(benches, fixed_benches, sizeof(fixed_benches));
+	(void)caps;
+	cpu_picks(&targets, nr_cpus, most[plan]);
+	/* CPU 1 is there already. */
+	for (u32 i = 2; i < targets.nr; i++) {
+		format(target_names[i], sizeof(target_names[i]), "interrupt-to-%u", targets.cpu[i]);
+		benches[nr++] =
+			(struct bench)PEERS_BENCH(target_names[i], interrupt, interrupt,
+						  targets.cpu[i], .needs_caps = MACHINE_CAP_SMP,
+						  .budget_share = 4, .sample = interrupt_sample);
+	}
+	suite_sync.nr_benches = nr;
+}
+
+struct suite suite_sync = {
 	.name = "sync",
 	.question = "what does it cost to make this CPU serialise, and all of them?",
-	.benches = sync_benches,
-	.nr_benches = ARRAY_SIZE(sync_benches),
+	.benches = benches,
+	.make = sync_make,
 };

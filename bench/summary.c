@@ -231,7 +231,7 @@ static void print_poke_bench(struct results *log, struct row_range bench)
 	const struct result_row *total = find_variant(bench, "total");
 	const struct result_row *process = find_variant(bench, "process");
 	char p50[CELL_BYTES], p99[CELL_BYTES], queue[CELL_BYTES], syncs[CELL_BYTES];
-	char traps[CELL_BYTES], passes[CELL_BYTES], over_floor[CELL_BYTES];
+	char traps[CELL_BYTES], passes[CELL_BYTES], over_floor[CELL_BYTES], name[CELL_BYTES];
 
 	median(p50, total);
 	figure(p99, total, total ? total->stats.p99 : 0);
@@ -241,8 +241,11 @@ static void print_poke_bench(struct results *log, struct row_range bench)
 	median(passes, find_variant(bench, "passes"));
 	ratio(over_floor, is_measured(process) ? process->stats.p50 : 0,
 	      is_measured(process) ? process->floor : 0);
-	screen_say(log, POKE_LINE, bench.rows[0].bench, bench.rows[0].sites, p50, p99, queue, syncs,
-		   traps, passes, over_floor, bench.rows[0].violations);
+	format(name, sizeof(name), "%s", bench.rows[0].bench);
+	if (text_equal(name, "cpus"))
+		format(name, sizeof(name), "%u CPUs", bench.rows[0].cpus);
+	screen_say(log, POKE_LINE, name, bench.rows[0].sites, p50, p99, queue, syncs, traps, passes,
+		   over_floor, bench.rows[0].violations);
 	print_reason(log, &bench.rows[0]);
 }
 
@@ -290,6 +293,36 @@ static void print_poke(struct results *log, struct row_range rest)
 		else
 			print_plain_bench(log, bench);
 	}
+}
+
+#define STRATEGY_LINE "%-27s %5s %5s %9s %9s %9s %9s %8s\n"
+
+static void print_strategy_bench(struct results *log, struct row_range bench)
+{
+	static const char *const variants[] = { "change", "ready", "written", "over" };
+	const struct result_row *change = find_variant(bench, "change");
+	char cells[ARRAY_SIZE(variants)][CELL_BYTES], over_floor[CELL_BYTES];
+	char cpus[CELL_BYTES], sites[CELL_BYTES];
+
+	for (u32 i = 0; i < ARRAY_SIZE(variants); i++)
+		median(cells[i], find_variant(bench, variants[i]));
+	ratio(over_floor, is_measured(change) ? change->stats.p50 : 0,
+	      is_measured(change) ? change->floor : 0);
+	format(cpus, sizeof(cpus), "%u", bench.rows[0].cpus);
+	format(sites, sizeof(sites), "%u", bench.rows[0].sites);
+	screen_say(log, STRATEGY_LINE, bench.rows[0].bench, cpus, sites, cells[0], cells[1],
+		   cells[2], cells[3], over_floor);
+	print_reason(log, &bench.rows[0]);
+}
+
+static void print_strategy(struct results *log, struct row_range rest)
+{
+	screen_say(log, "\nstrategy: microseconds for a change, median: until text may be written, "
+			"until\nit is, until all CPUs have it; /floor: of what that way must do\n");
+	screen_say(log, STRATEGY_LINE, "", "CPUs", "sites", "change", "ready", "written", "over",
+		   "/floor");
+	while (rest.nr)
+		print_strategy_bench(log, take_bench(&rest));
 }
 
 /* Counts since a bench began: the last and largest is the total. */
@@ -399,10 +432,10 @@ static void print_suite(struct results *log, struct row_range suite)
 		const char *suite;
 		void (*print)(struct results *log, struct row_range rest);
 	} tables[] = {
-		{ "check", print_check },   { "lock", print_lock },
-		{ "split", print_lock },    { LEADS, print_primitives },
-		{ "poke", print_poke },	    { "protocols", print_protocols },
-		{ "hazard", print_hazard },
+		{ "check", print_check },	{ "lock", print_lock },
+		{ "split", print_lock },	{ LEADS, print_primitives },
+		{ "poke", print_poke },		{ "protocols", print_protocols },
+		{ "strategy", print_strategy }, { "hazard", print_hazard },
 	};
 	u32 i = 0;
 

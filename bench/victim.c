@@ -97,6 +97,16 @@ static void note_death(struct victims *v, u32 cpu, int err, const struct machine
 		format(v->why, sizeof(v->why), "cpu %u: %s", cpu, error_name(err));
 }
 
+/* Of one that was stopped before it could be given anything. */
+static int explain_death(struct victims *v, u32 cpu)
+{
+	struct machine_fault fault;
+	int err = machine_cpu_wait(cpu, 0, &fault);
+
+	note_death(v, cpu, err, &fault);
+	return err;
+}
+
 int victims_start(struct victims *v, const struct site_region *sites)
 {
 	return victims_start_watch(v, sites, &(struct watch){ 0 });
@@ -105,6 +115,7 @@ int victims_start(struct victims *v, const struct site_region *sites)
 int victims_start_watch(struct victims *v, const struct site_region *sites,
 			const struct watch *watch)
 {
+	u32 end = watch->nr_cpus ? watch->nr_cpus : machine_nr_cpus();
 	int err = 0;
 
 	memset(v, 0, sizeof(*v));
@@ -115,8 +126,7 @@ int victims_start_watch(struct victims *v, const struct site_region *sites,
 	v->each = machine_alloc(machine_nr_cpus() * sizeof(*v->each));
 	if (!v->each)
 		return -ERR_NOMEM;
-	for (u32 cpu = watch->first_cpu ? watch->first_cpu : 1; cpu < machine_nr_cpus() && !err;
-	     cpu++) {
+	for (u32 cpu = watch->first_cpu ? watch->first_cpu : 1; cpu < end && !err; cpu++) {
 		struct victim *victim = &v->each[v->nr];
 
 		victim->all = v;
@@ -124,6 +134,8 @@ int victims_start_watch(struct victims *v, const struct site_region *sites,
 		err = machine_cpu_start(cpu, victim_main, victim);
 		if (!err)
 			v->nr++;
+		else if (machine_cpu_dead(cpu))
+			err = explain_death(v, cpu);
 	}
 	if (!err)
 		err = victims_wait_pass(v);

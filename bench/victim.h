@@ -28,6 +28,7 @@
 /* What victims watch besides the sites. */
 struct watch {
 	u32 first_cpu; /* of those that become victims; 0 is as good as 1 */
+	u32 nr_cpus; /* they are below that one; 0 = all there are */
 	bool (*is_new)(const void *client); /* says: no CPU runs the old form; NULL = nobody does */
 	const void *client;
 	struct pass_clock *clocks; /* one for each CPU; NULL = passes are not timed */

@@ -4,6 +4,7 @@
  */
 #include "machine.h"
 
+#include "away.h"
 #include "firmware.h"
 #include "mem.h"
 #include "paging.h"
@@ -20,6 +21,8 @@ void *machine_alloc(size_t bytes)
 
 	if (nr_pages == 0)
 		return NULL;
+	if (away_is_it())
+		return away_alloc(nr_pages);
 	mem = firmware_pages(nr_pages, EfiLoaderData, 0);
 	if (!mem)
 		return NULL;
@@ -34,6 +37,13 @@ void *machine_alloc(size_t bytes)
 void machine_free(void *mem, size_t bytes)
 {
 	if (!mem)
+		return;
+	if (away_owns(mem)) {
+		away_free(mem, pages_of(bytes));
+		return;
+	}
+	/* Of what firmware gave before the stage: it cannot be asked now, and the run is short. */
+	if (away_is_it())
 		return;
 	/* Firmware may load a driver there next, and run it from its timer while we own the CPU. */
 	paging_protect(mem, pages_of(bytes), PAGE_FIRMWARE);

@@ -3,15 +3,17 @@
 
 #include "machine.h"
 
-#define MSR_APIC_BASE 0x1B
 #define APIC_BASE_ENABLED (1ull << 11)
 #define APIC_BASE_X2APIC (1ull << 10)
 #define APIC_BASE_ADDRESS 0x000FFFFFFFFFF000ull
+#define CPUID_1_ECX_X2APIC (1u << 21)
 
 #define ICR_ASSERT (1u << 14)
 #define ICR_PENDING (1u << 12)
 /* An APIC that is still sending after this many looks is not going to end; send regardless. */
 #define ICR_MAX_LOOKS 100000
+
+static bool switched;
 
 bool apic_detect(struct percpu *pc)
 {
@@ -32,6 +34,34 @@ void apic_follow_boot_cpu(void)
 
 	if (!boot_percpu.apic && !(base & APIC_BASE_X2APIC))
 		wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLED | APIC_BASE_X2APIC);
+}
+
+bool apic_has_x2apic(void)
+{
+	return cpuid(1, 0).ecx & CPUID_1_ECX_X2APIC;
+}
+
+/* Interrupts are off, or one that came in between would be acknowledged where nobody listens. */
+bool apic_use_x2apic(void)
+{
+	u64 flags;
+	bool on;
+
+	if (!boot_percpu.apic)
+		return true;
+	if (!apic_has_x2apic())
+		return false;
+	flags = machine_irq_save();
+	switched = true;
+	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLED | APIC_BASE_X2APIC);
+	on = apic_detect(&boot_percpu) && !boot_percpu.apic;
+	machine_irq_restore(flags);
+	return on;
+}
+
+bool apic_switched(void)
+{
+	return switched;
 }
 
 bool apic_my_id(u32 *ret_id)

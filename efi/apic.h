@@ -21,8 +21,11 @@
 #define APIC_ICR 0x30
 #define APIC_ICR_HIGH 0x31 /* xAPIC only */
 
+#define MSR_APIC_BASE 0x1B
 #define APIC_SVR_ENABLE (1u << 8)
 #define MSR_X2APIC 0x800
+
+#define XAPIC_MAX_ID 254 /* that one interrupt can be sent to */
 
 /* Our vectors. Away from the timer (20h-22h), the HPET (40h) and the 8259 (68h-77h) of firmware. */
 #define VECTOR_SYNC 0xE1
@@ -51,6 +54,21 @@ bool apic_detect(struct percpu *pc);
 
 /* apic_follow_boot_cpu() - x2APIC on the calling CPU, too; INIT has left it without */
 void apic_follow_boot_cpu(void);
+
+/* apic_has_x2apic() - could this machine's APICs be run by MSR? */
+bool apic_has_x2apic(void);
+
+/**
+ * apic_use_x2apic() - the boot CPU's, where firmware has left it in xAPIC mode
+ *
+ * For good: the way back leads through a reset of the APIC, and firmware may know its memory window
+ * only. So nothing may be given back to firmware afterwards. The other CPUs follow when they come.
+ * Context: boot CPU, no other CPU is ours yet. Return: true when it is on, also when it was before.
+ */
+bool apic_use_x2apic(void);
+
+/* apic_switched() - has apic_use_x2apic() changed anything? */
+bool apic_switched(void);
 
 /* apic_my_id() - the calling CPU's id, before it has a struct percpu; false as above */
 bool apic_my_id(u32 *ret_id);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine_io.h"
 
+#include "away.h"
 #include "firmware.h"
+#include "strings.h"
 
 #define CHUNK_CHARS 256
 
@@ -22,6 +24,10 @@ void machine_print(const char *text)
 	CHAR16 chunk[CHUNK_CHARS + 3];
 	u32 n = 0;
 
+	if (away_is_it()) {
+		away_keep(NULL, text, string_length(text));
+		return;
+	}
 	for (; *text; text++) {
 		if (*text == '\n')
 			chunk[n++] = '\r';

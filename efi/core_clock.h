@@ -26,6 +26,8 @@ struct core_clock_leaves {
  * core_clock_setup() - find the source, on the boot CPU
  *
  * Counters that do not count are none: a hypervisor may answer for registers that it does not keep.
+ * Fixed counters are switched on here only: where another CPU stands in for this one, they stand
+ * still, and rows in cycles say so and have no figures.
  */
 void core_clock_setup(const struct core_clock_leaves *leaves);
 

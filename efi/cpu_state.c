@@ -26,16 +26,6 @@ static void write_cr8(u64 v)
 	__asm__ volatile("mov %0, %%cr8" : : "r"(v) : "memory");
 }
 
-static void write_cr4(u64 v)
-{
-	__asm__ volatile("mov %0, %%cr4" : : "r"(v) : "memory");
-}
-
-static void load_idt(const struct table_register *idtr)
-{
-	__asm__ volatile("lidt %0" : : "m"(*idtr) : "memory");
-}
-
 const char *cpu_state_unsupported(void)
 {
 	u64 cr4 = read_cr4();
@@ -68,7 +58,7 @@ void cpu_state_take(struct percpu *pc)
 
 	/* GS before the interrupt table: our handlers find their CPU through it. */
 	percpu_install(pc);
-	load_idt(idt_register(pc->cpu));
+	load_idt(idt_register(pc == &boot_percpu));
 	/*
 	 * Without WP, ring 0 writes to read-only text. With PGE, a global translation of firmware's
 	 * tables outlives the load of ours, and text is writable until it is evicted.

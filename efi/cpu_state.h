@@ -39,6 +39,11 @@ void cpu_state_save(struct percpu *pc);
  */
 void cpu_state_take(struct percpu *pc);
 
+static inline void load_idt(const struct table_register *idtr)
+{
+	__asm__ volatile("lidt %0" : : "m"(*idtr) : "memory");
+}
+
 /* cpu_state_restore() - undo it; leaves RFLAGS.IF as it was */
 void cpu_state_restore(const struct cpu_state *state);
 

@@ -12,13 +12,23 @@
 
 struct percpu boot_percpu = { .self = &boot_percpu };
 
-static struct percpu *cpus[MAX_CPUS] = { &boot_percpu };
+static struct percpu *boot_alone[1] = { &boot_percpu };
+static struct percpu **cpus = boot_alone;
+static u32 max_cpus = 1;
 static u32 nr_cpus = 1;
 static u32 nr_offline;
 
+void cpus_use(struct percpu **table, u32 nr)
+{
+	if (table)
+		table[0] = &boot_percpu;
+	cpus = table ? table : boot_alone;
+	max_cpus = table ? nr : 1;
+}
+
 bool cpus_add(struct percpu *pc)
 {
-	if (nr_cpus == MAX_CPUS)
+	if (nr_cpus == max_cpus)
 		return false;
 	pc->cpu = nr_cpus;
 	cpus[nr_cpus] = pc;
@@ -26,8 +36,26 @@ bool cpus_add(struct percpu *pc)
 	return true;
 }
 
+void cpus_lead(struct percpu *pc)
+{
+	pc->cpu = 0;
+	cpus[0] = pc;
+}
+
+void cpus_away(bool away)
+{
+	u32 cpu;
+
+	for (cpu = 1; cpu < nr_cpus; cpu++) {
+		cpus[cpu]->leave = cpus[cpu]->out = false;
+		cpus[cpu]->offline = away;
+	}
+	nr_offline = away ? nr_cpus - 1 : 0;
+}
+
 void cpus_forget(void)
 {
+	cpus[0] = &boot_percpu;
 	nr_cpus = 1;
 	nr_offline = 0;
 }
@@ -65,18 +93,18 @@ u32 machine_nr_cpus_online(void)
 	return nr_cpus - load_relaxed(&nr_offline);
 }
 
-void cpus_guard_stack(struct percpu *pc)
+void cpus_guard_stack(u8 *stack)
 {
-	u64 *words = (u64 *)pc->stack;
+	u64 *words = (u64 *)stack;
 	u32 i;
 
 	for (i = 0; i < AP_STACK_GUARD_WORDS; i++)
 		words[i] = AP_STACK_CANARY;
 }
 
-static bool stack_is_whole(const struct percpu *pc)
+bool cpus_stack_is_whole(const u8 *stack)
 {
-	const u64 *words = (const u64 *)pc->stack;
+	const u64 *words = (const u64 *)stack;
 	u32 i;
 
 	for (i = 0; i < AP_STACK_GUARD_WORDS; i++) {
@@ -89,7 +117,7 @@ static bool stack_is_whole(const struct percpu *pc)
 /* A stack that ran over has damaged something, whatever the procedure says of itself. */
 static void report_overrun(struct percpu *pc)
 {
-	cpus_guard_stack(pc);
+	cpus_guard_stack(pc->stack);
 	pc->result = -ERR_FAULT;
 	pc->result_fault = (struct machine_fault){ .vector = STACK_FAULT_VECTOR, .cpu = pc->cpu };
 }
@@ -97,7 +125,7 @@ static void report_overrun(struct percpu *pc)
 static void run_request(struct percpu *pc, u32 number)
 {
 	pc->result = machine_probe(pc->fn, pc->arg, &pc->result_fault);
-	if (!stack_is_whole(pc))
+	if (!cpus_stack_is_whole(pc->stack))
 		report_overrun(pc);
 	/* R-done: what the procedure wrote is visible before "done" is. Pairs with A-done. */
 	store_release(&pc->done, number);
@@ -231,9 +259,12 @@ int machine_cpu_wait(u32 cpu, u64 timeout_ns, struct machine_fault *ret_fault)
 	struct percpu *pc;
 	int rc;
 
-	if (cpu == 0 || cpu >= nr_cpus || !cpus[cpu]->given)
+	if (cpu == 0 || cpu >= nr_cpus)
 		return -ERR_INVAL;
 	pc = cpus[cpu];
+	/* A-park: one that a trap stopped before it was given anything can say so, too. */
+	if (!pc->given && load_acquire(&pc->state) != AP_PARKED)
+		return -ERR_INVAL;
 	/* A sync may have found it parked before. */
 	if (load_relaxed(&pc->lost) && load_acquire(&pc->state) != AP_PARKED)
 		return -ERR_TIMEOUT;

@@ -11,6 +11,8 @@
 #include "cpu_look.h"
 #include "facts.h"
 #include "firmware.h"
+#include "guard.h"
+#include "memory_attribute.h"
 #include "mp.h"
 #include "mp_ladder.h"
 #include "paging.h"
@@ -26,15 +28,6 @@
 #define MSR_AMD_DE_CFG 0xC0011029
 #define VALUE_BYTES 128
 #define CR4_PGE (1ull << 7)
-/* UEFI 2.10, 37.4 */
-#define MEMORY_ATTRIBUTE_GUID                                                                      \
-	{                                                                                          \
-		0xf4560cf6, 0x40ec, 0x4b4a,                                                        \
-		{                                                                                  \
-			0xa1, 0x92, 0xbf, 0x1d, 0x57, 0xd0, 0xb1, 0x89                             \
-		}                                                                                  \
-	}
-
 /* One walk over the facts: who wants them, and the value being put together. */
 struct facts {
 	void (*emit)(void *ctx, const char *key, const char *value);
@@ -200,6 +193,15 @@ static void clock_facts(struct facts *f)
 	fact_text(f, "tsc_invariant", machine_caps() & MACHINE_CAP_TSC_INVARIANT ? "yes" : "no");
 }
 
+/* Firmware that enforces them says so by something else than rwx. */
+static void fact_rights(struct facts *f, const char *key, const void *addr)
+{
+	char rights[4];
+
+	paging_firmware_rights(addr, rights);
+	fact_text(f, key, rights);
+}
+
 static void mode_facts(struct facts *f)
 {
 	const struct cpu_state *state = &boot_percpu.firmware_state;
@@ -212,6 +214,12 @@ static void mode_facts(struct facts *f)
 	fact_hex(f, "cr4", state->cr4);
 	fact_msr(f, "efer", MSR_EFER);
 	fact_text(f, "nx", paging_has_nx() ? "yes" : "no");
+	fact_rights(f, "firmware_rights_text", _stext);
+	fact_rights(f, "firmware_rights_data", &boot_percpu);
+	if (boot_percpu.stack)
+		fact_rights(f, "firmware_rights_memory", boot_percpu.stack);
+	if (firmware.loaded)
+		fact_rights(f, "firmware_rights_own_data", firmware.loaded);
 }
 
 static void text_facts(struct facts *f)
@@ -271,6 +279,7 @@ static void smp_facts(struct facts *f)
 	fact_dec(f, "nr_cpus_acpi", acpi_nr_cpus());
 	fact_dec(f, "nr_cpus_disabled", mp_nr_disabled());
 	fact_dec(f, "nr_cpus_unhealthy", mp_nr_unhealthy());
+	f->emit(f->ctx, "cpus_refused", mp_refused());
 	fact_text(f, "mp_rung", mp_rung());
 	for (how = START_ALL; how < START_UP; how++) {
 		if (!mp_ladder_result((enum machine_start)how))
@@ -284,6 +293,11 @@ static void smp_facts(struct facts *f)
 	for (cpu = 0; cpu < machine_nr_cpus(); cpu++)
 		fact_cpu(f, cpu);
 	fact_text(f, "microcode_differs", microcode_differs() ? "yes" : "no");
+}
+
+const char *machine_next_warning(void)
+{
+	return guard_next_warning();
 }
 
 void machine_for_each_fact(void (*emit)(void *ctx, const char *key, const char *value), void *ctx)

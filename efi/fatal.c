@@ -2,6 +2,7 @@
 #include "fatal.h"
 
 #include "atomic.h"
+#include "deadman.h"
 #include "firmware.h"
 #include "machine.h"
 #include "machine_io.h"
@@ -94,6 +95,17 @@ static void write_report(struct string *s, const struct machine_fault *fault,
 	string_add(s, "\nEvery row that was written is on the medium.\n");
 }
 
+/* Of the report, without the line ends around it. */
+static const char *first_line(char *report)
+{
+	char *end = report + 1;
+
+	while (*end && *end != '\n')
+		end++;
+	*end = '\0';
+	return report + 1;
+}
+
 static void wait_ns(u64 ns)
 {
 	u64 deadline = rdtsc() + machine_ticks(ns);
@@ -116,13 +128,16 @@ _Noreturn void fatal_trap(const struct machine_fault *fault, const struct trap_r
 	char buf[768];
 	struct string s;
 
-	if (fault->cpu != 0)
+	if (this_percpu() != &boot_percpu)
 		park(this_percpu(), fault);
 	string_init(&s, buf, sizeof(buf));
 	write_report(&s, fault, regs);
 	serial_print(buf);
 	/* On a machine without a serial port this is the only way to be seen; it may trap again. */
 	machine_print(buf);
+	/* The log, too, where the CPU can be believed and firmware is not in the middle of it. */
+	if (!firmware_is_in() && fault->vector != TRAP_MC && fault->vector != TRAP_DF)
+		deadman_last(first_line(buf));
 	if (machine_caps() & MACHINE_CAP_SILICON)
 		wait_ns(READING_TIME_NS);
 	fatal_end();
@@ -132,7 +147,7 @@ _Noreturn void fatal_again(void)
 {
 	struct percpu *pc = this_percpu();
 
-	if (pc->cpu != 0)
+	if (pc != &boot_percpu)
 		park(pc, &pc->fault);
 	serial_print("smpoke: a second exception while reporting the first\n");
 	fatal_end();

@@ -26,16 +26,29 @@ extern struct firmware firmware;
 /* firmware_init() - remember the two arguments of the entry point; before everything else */
 void firmware_init(EFI_HANDLE image, EFI_SYSTEM_TABLE *st);
 
-/* firmware_enter() / firmware_leave() - firmware's page tables around a call; may be nested */
-void firmware_enter(void);
+/*
+ * firmware_enter() / firmware_leave() - firmware's page tables around a call; may be nested
+ *
+ * What the call leaves of the CPU's state is held against what it found; guard.h.
+ */
+#define firmware_enter() firmware_enter_for(__func__)
+void firmware_enter_for(const char *call);
 void firmware_leave(void);
 
 /*
  * firmware_enter_bare() / firmware_leave_bare() - all of firmware's CPU state, interrupt table
  * included: for MP services, which copy it to the other CPUs, and for the end. Not nested.
  */
-void firmware_enter_bare(void);
+#define firmware_enter_bare() firmware_enter_bare_for(__func__)
+void firmware_enter_bare_for(const char *call);
 void firmware_leave_bare(void);
+
+/* firmware_is_called_anew() - we changed on purpose what guard.h watches: it is right from now on
+ */
+void firmware_is_called_anew(void);
+
+/* firmware_is_in() - is a call under way? Boot CPU, from a trap as well */
+bool firmware_is_in(void);
 
 /* Return: the interface, or NULL. */
 void *firmware_protocol(EFI_HANDLE handle, const EFI_GUID *guid);

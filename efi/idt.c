@@ -86,9 +86,9 @@ void idt_init(void)
 	ap_register = (struct table_register){ sizeof(ap_gates) - 1, (u64)ap_gates };
 }
 
-const struct table_register *idt_register(u32 cpu)
+const struct table_register *idt_register(bool boot)
 {
-	return cpu == 0 ? &boot_register : &ap_register;
+	return boot ? &boot_register : &ap_register;
 }
 
 u16 idt_selector(void)

@@ -15,8 +15,8 @@
 /* idt_init() - build both tables; on the boot CPU, while firmware's table is loaded */
 void idt_init(void);
 
-/* idt_register() - what LIDT wants, for CPU number @cpu */
-const struct table_register *idt_register(u32 cpu);
+/* idt_register() - what LIDT wants, on the boot CPU or another */
+const struct table_register *idt_register(bool boot);
 
 /* idt_selector() - the code segment that every gate switches to */
 u16 idt_selector(void);

@@ -10,6 +10,7 @@
 #include "core_clock.h"
 #include "cpu_look.h"
 #include "cpu_state.h"
+#include "cpus.h"
 #include "deadman.h"
 #include "facts.h"
 #include "fatal.h"
@@ -19,6 +20,7 @@
 #include "machine.h"
 #include "machine_text.h"
 #include "mp.h"
+#include "mp_ladder.h"
 #include "paging.h"
 #include "percpu.h"
 #include "results.h"
@@ -26,7 +28,10 @@
 #include "text.h"
 #include "x86.h"
 
-/* crt0 calls it in the C convention, not in firmware's. */
+/* UEFI 2.10, 2.3.4 promises 128 KiB, for a program and the firmware that it calls. */
+#define BOOT_STACK_BYTES (256 * 1024ul)
+
+/* start.c calls it, in the C convention, not in firmware's. */
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st);
 
 /* The boot manager resets the machine five minutes after it started us, unless told not to. */
@@ -51,6 +56,9 @@ static const char *take_machine(void)
 	if (paging_init(_stext))
 		return "the page tables could not be copied";
 	boot_percpu.top = paging_boot_top();
+	if (boot_percpu.stack &&
+	    paging_protect(boot_percpu.stack, BOOT_STACK_BYTES / PAGE_BYTES, PAGE_DATA))
+		return "no memory for the page tables of the stack";
 	identify_init();
 	machine_sync_core_select(SYNC_CORE_AUTO);
 	idt_init();
@@ -147,27 +155,47 @@ static int run(enum machine_then *ret_then)
 	return run_patched(ret_then);
 }
 
-EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
-{
+static struct {
 	enum machine_then then;
 	int code;
+} end;
 
+static void run_on_own_stack(struct percpu *unused)
+{
+	(void)unused;
+	end.code = run(&end.then);
+	/* Firmware would go on without CPUs that still run our code; the machine ends instead. */
+	if (!mp_all_home() && end.then == MACHINE_THEN_EXIT)
+		end.then = MACHINE_THEN_POWEROFF;
+	give_machine_back();
+}
+
+/* One whose end is known, so that what runs over it shows. Firmware runs on it, too. */
+static void run_on_stack(void)
+{
+	u8 *stack = firmware_pages(BOOT_STACK_BYTES / PAGE_BYTES, EfiLoaderData, 0);
+
+	boot_percpu.stack = stack;
+	if (!stack) {
+		run_on_own_stack(&boot_percpu);
+		return;
+	}
+	cpus_guard_stack(stack);
+	ap_call_on_stack(&boot_percpu, run_on_own_stack, stack + BOOT_STACK_BYTES);
+	firmware_free_pages(stack, BOOT_STACK_BYTES / PAGE_BYTES);
+}
+
+EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
+{
 	clock_stamp_start();
 	firmware_init(image, st);
 	watchdog_off();
-	code = run(&then);
-	/* Firmware would go on without CPUs that still run our code; the machine ends instead. */
-	if (!mp_all_home() && then == MACHINE_THEN_EXIT)
-		then = MACHINE_THEN_POWEROFF;
-	give_machine_back();
-	if (then == MACHINE_THEN_EXIT)
-		return (EFI_STATUS)code;
-	if (then == MACHINE_THEN_REBOOT)
+	run_on_stack();
+	if (end.then == MACHINE_THEN_EXIT)
+		return (EFI_STATUS)end.code;
+	if (end.then == MACHINE_THEN_REBOOT)
 		firmware.rt->ResetSystem(EfiResetCold, EFI_SUCCESS, 0, NULL);
 	firmware.rt->ResetSystem(EfiResetShutdown, EFI_SUCCESS, 0, NULL);
 	/* Both may return on firmware that does not implement them. */
 	fatal_end();
 }
-
-/* What the crt0 of newer gnu-efi calls; it would be in a library that nothing else here needs. */
-EFI_STATUS _entry(EFI_HANDLE image, EFI_SYSTEM_TABLE *st) __attribute__((alias("efi_main")));

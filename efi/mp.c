@@ -8,28 +8,30 @@
 
 #include "apic.h"
 #include "atomic.h"
+#include "away.h"
 #include "cpu_look.h"
 #include "cpus.h"
+#include "deadman.h"
 #include "fault.h"
 #include "firmware.h"
 #include "idt.h"
 #include "machine.h"
 #include "mem.h"
 #include "mp_ladder.h"
+#include "mp_list.h"
 #include "paging.h"
 #include "sipi.h"
 #include "strings.h"
 #include "x86.h"
 
-/* asm: ap_entry.S */
-void ap_call_on_stack(struct percpu *pc, void (*fn)(struct percpu *), void *stack_top);
-
 static struct mp_services *services;
-static struct percpu *slots; /* one for each other CPU that could be started */
-static size_t slots_bytes;
-static u32 nr_slots, nr_disabled, nr_unhealthy;
+static struct mp_list list;
+static struct percpu **numbered; /* room for all */
+static u64 **tops;
+static size_t nr_listed;
 static enum machine_start wanted;
 static struct mp_cpus watch; /* only what machine_start_watch() says */
+static bool x2apic_wanted;
 static bool tried;
 static const char *reason;
 
@@ -44,26 +46,33 @@ static bool get_info(UINTN number, struct mp_processor_info *ret)
 	return !EFI_ERROR(status);
 }
 
-static void add_slot(UINTN number, const struct mp_processor_info *info)
+static void give_room_back(void)
 {
-	struct percpu *pc;
+	cpus_use(NULL, 0);
+	paging_use_tops(NULL, 0);
+	machine_free(list.slots, nr_listed * sizeof(*list.slots));
+	machine_free(numbered, nr_listed * sizeof(*numbered));
+	machine_free(tops, nr_listed * sizeof(*tops));
+	list.slots = NULL;
+	list.nr_slots = 0;
+	numbered = NULL;
+	tops = NULL;
+}
 
-	if (info->status & MP_STATUS_BSP)
-		return;
-	if (!(info->status & MP_STATUS_ENABLED)) {
-		nr_disabled++;
-		return;
+/* For as many as firmware lists, the boot CPU among them. */
+static bool make_room(size_t nr)
+{
+	nr_listed = nr;
+	list.slots = machine_alloc(nr * sizeof(*list.slots));
+	numbered = machine_alloc(nr * sizeof(*numbered));
+	tops = machine_alloc(nr * sizeof(*tops));
+	if (!list.slots || !numbered || !tops) {
+		give_room_back();
+		return false;
 	}
-	if (!(info->status & MP_STATUS_HEALTHY)) {
-		nr_unhealthy++;
-		return;
-	}
-	pc = &slots[nr_slots++];
-	pc->self = pc;
-	pc->apic_id = (u32)info->processor_id;
-	pc->mp_number = number;
-	/* Provisional, but never 0: that number has the boot CPU's interrupt table. */
-	pc->cpu = nr_slots;
+	cpus_use(numbered, (u32)nr);
+	paging_use_tops(tops, (u32)nr);
+	return true;
 }
 
 void mp_init(void)
@@ -81,11 +90,12 @@ void mp_init(void)
 	firmware_leave();
 	if (EFI_ERROR(status) || total < 2)
 		return;
-	slots_bytes = total * sizeof(*slots);
-	slots = machine_alloc(slots_bytes);
-	for (i = 0; slots && i < total; i++) {
+	if (!make_room(total))
+		return;
+	list.max_apic_id = boot_percpu.apic ? XAPIC_MAX_ID : UINT32_MAX;
+	for (i = 0; i < total; i++) {
 		if (get_info(i, &info))
-			add_slot(i, &info);
+			mp_list_add(&list, i, &info);
 	}
 }
 
@@ -93,21 +103,19 @@ void mp_release(void)
 {
 	u32 i;
 
-	if (!slots || !mp_all_home())
+	if (!list.slots || !mp_all_home())
 		return;
 	paging_drop_tops();
-	for (i = 0; i < nr_slots; i++) {
-		machine_free(slots[i].stack, AP_STACK_BYTES);
-		machine_free(slots[i].top, PAGE_BYTES);
+	for (i = 0; i < list.nr_slots; i++) {
+		machine_free(list.slots[i].stack, AP_STACK_BYTES);
+		machine_free(list.slots[i].top, PAGE_BYTES);
 	}
-	machine_free(slots, slots_bytes);
-	slots = NULL;
-	nr_slots = 0;
+	give_room_back();
 }
 
 u32 machine_nr_cpus_present(void)
 {
-	return 1 + nr_slots;
+	return 1 + list.nr_slots;
 }
 
 const char *mp_rung(void)
@@ -117,12 +125,17 @@ const char *mp_rung(void)
 
 u32 mp_nr_disabled(void)
 {
-	return nr_disabled;
+	return list.nr_disabled;
 }
 
 u32 mp_nr_unhealthy(void)
 {
-	return nr_unhealthy;
+	return list.nr_unhealthy;
+}
+
+const char *mp_refused(void)
+{
+	return list.refused[0] ? list.refused : "none";
 }
 
 const char *mp_reason(void)
@@ -132,16 +145,16 @@ const char *mp_reason(void)
 
 bool mp_all_home(void)
 {
-	return mp_ladder_all_home();
+	return mp_ladder_all_home() && !apic_switched();
 }
 
 static struct percpu *slot_of(u32 apic_id)
 {
 	u32 i;
 
-	for (i = 0; i < nr_slots; i++) {
-		if (slots[i].apic_id == apic_id)
-			return &slots[i];
+	for (i = 0; i < list.nr_slots; i++) {
+		if (list.slots[i].apic_id == apic_id)
+			return &list.slots[i];
 	}
 	return NULL;
 }
@@ -163,6 +176,12 @@ static void drain_interrupts(struct percpu *pc)
 	}
 }
 
+static void loop_or_stage(struct percpu *pc)
+{
+	if (!mp_ladder_serve(pc))
+		cpus_loop(pc);
+}
+
 /* On our stack, interrupts off, firmware's state in force. */
 static void ap_main(struct percpu *pc)
 {
@@ -172,7 +191,7 @@ static void ap_main(struct percpu *pc)
 	/* R-arrive: all of @pc is filled. Pairs with A-arrive. The boot CPU may have given up: then
 	 * go back. */
 	if (raw_atomic_try_cmpxchg(&pc->state, AP_ABSENT, AP_ARRIVED))
-		cpus_loop(pc);
+		loop_or_stage(pc);
 	drain_interrupts(pc);
 	cpu_state_restore(&pc->firmware_state);
 	/* R-home: nothing of ours is in use on this CPU any more, but this stack. Pairs with
@@ -211,7 +230,7 @@ static bool prepare_slot(struct percpu *pc)
 	pc->top = machine_alloc(PAGE_BYTES);
 	if (!pc->stack || !pc->top || !paging_add_top(pc->top))
 		return false;
-	cpus_guard_stack(pc);
+	cpus_guard_stack(pc->stack);
 	return true;
 }
 
@@ -219,11 +238,24 @@ static bool prepare_slots(void)
 {
 	u32 i;
 
-	for (i = 0; i < nr_slots; i++) {
-		if (!prepare_slot(&slots[i]))
+	for (i = 0; i < list.nr_slots; i++) {
+		if (!prepare_slot(&list.slots[i]))
 			return false;
 	}
 	return true;
+}
+
+/* The mode last: there is no way back from it. */
+static EFI_STATUS prepare_sipi(mp_procedure entry)
+{
+	EFI_STATUS status = sipi_prepare(entry);
+
+	if (EFI_ERROR(status) || !x2apic_wanted)
+		return status;
+	if (!apic_use_x2apic())
+		return EFI_UNSUPPORTED;
+	firmware_is_called_anew();
+	return EFI_SUCCESS;
 }
 
 static void take_cpus(u32 nr_wanted)
@@ -231,15 +263,16 @@ static void take_cpus(u32 nr_wanted)
 	struct mp_cpus cpus = watch;
 
 	cpus.services = services;
-	cpus.slots = slots;
-	cpus.nr_slots = nr_slots;
+	cpus.slots = list.slots;
+	cpus.nr_slots = list.nr_slots;
 	cpus.entry = ap_entry;
-	cpus.own_prepare = sipi_prepare;
+	cpus.own_prepare = prepare_sipi;
 	cpus.own_start = sipi_start;
+	cpus.set_aside = away_set_aside;
 	if (prepare_slots())
 		reason = mp_ladder_climb(&cpus, wanted, nr_wanted);
 	else
-		reason = "no memory for the stacks of the other CPUs, or too many of them";
+		reason = "no memory for the stacks of the other CPUs";
 }
 
 void machine_start_watch(void (*before)(void *ctx, enum machine_start how), void *ctx,
@@ -253,6 +286,25 @@ void machine_start_watch(void (*before)(void *ctx, enum machine_start how), void
 int machine_start_select(enum machine_start how)
 {
 	wanted = how;
+	return 0;
+}
+
+static void explain_refused(void)
+{
+	static char text[sizeof(list.refused) + 32];
+	struct string s;
+
+	string_init(&s, text, sizeof(text));
+	string_add(&s, "firmware lists, and we leave: ");
+	string_add(&s, list.refused);
+	reason = text;
+}
+
+int machine_x2apic_select(void)
+{
+	if (!apic_has_x2apic())
+		return -ERR_UNSUPPORTED;
+	x2apic_wanted = true;
 	return 0;
 }
 
@@ -276,12 +328,48 @@ int machine_start_cpus(u32 nr_wanted, const char **ret_reason)
 			take_cpus(nr_wanted);
 		if (!reason && machine_nr_cpus() < nr_present)
 			reason = "fewer were asked for than there are";
+		if (!reason && list.refused[0])
+			explain_refused();
 	}
 	*ret_reason = reason;
 	return 0;
 }
 
+struct stage {
+	cpu_fn fn;
+	void *arg;
+	int rc;
+};
+
+static void run_stage(void *arg)
+{
+	struct stage *stage = arg;
+
+	deadman_stage();
+	stage->rc = machine_probe(stage->fn, stage->arg, NULL);
+}
+
+int machine_stage(cpu_fn fn, void *arg)
+{
+	struct stage stage = { .fn = fn, .arg = arg };
+	int rc;
+
+	if (mp_ladder_rung() != START_CONDUCTOR) {
+		deadman_stage();
+		fn(arg);
+		return 0;
+	}
+	away_begin();
+	rc = mp_ladder_stage(run_stage, &stage);
+	away_end();
+	return rc ? rc : stage.rc;
+}
+
 int machine_stop_cpus(void)
 {
-	return mp_ladder_descend();
+	int rc = mp_ladder_descend();
+
+	if (!rc)
+		away_give_back();
+	return rc;
 }

@@ -24,6 +24,9 @@ const char *mp_rung(void);
 u32 mp_nr_disabled(void);
 u32 mp_nr_unhealthy(void);
 
+/* Those by name, "none" when there are none */
+const char *mp_refused(void);
+
 /* Why there are fewer CPUs than the machine has; NULL when all came */
 const char *mp_reason(void);
 

@@ -5,17 +5,12 @@
 #include "cpus.h"
 #include "fault.h"
 #include "firmware.h"
+#include "mem.h"
+#include "rungs.h"
 #include "strings.h"
-#include "x86.h"
 
 #define ARRIVAL_TIMEOUT_NS (5 * NSEC_PER_SEC)
 #define HOME_TIMEOUT_NS (5 * NSEC_PER_SEC)
-/* How long a CPU waits for the boot CPU to come out of firmware, in the timer event. */
-#define TIMER_TIMEOUT_NS (2 * NSEC_PER_SEC)
-#define TIMER_PERIOD_100NS 100000
-/* After that the timer event goes on with the CPUs that are there; waking hundreds takes time. */
-#define DOOR_TIMEOUT_NS (1 * NSEC_PER_SEC)
-#define FIRMWARE_STACK_BYTES (256 * 1024ul) /* UEFI 2.10, 2.3.4 promises 128 KiB */
 #define MAX_NAMED 16 /* missing CPUs listed by APIC id in a sentence */
 
 static struct mp_cpus cpus;
@@ -25,17 +20,6 @@ static char results[NR_MACHINE_STARTS][96];
 
 /* The call that started them. */
 static bool out; /* some may be in our code */
-static bool over; /* firmware has said that its call is done */
-static EFI_EVENT all_done; /* of "all" */
-
-/* "timer": the two stacks, and what firmware said when it was done waiting. */
-static EFI_EVENT timer;
-static void *run_sp, *firmware_sp, *firmware_stack;
-static EFI_STATUS waited_status;
-static bool left_firmware; /* for the run, from the timer event */
-static u64 door_deadline;
-static u32 may_come; /* boot CPU: all may come in; the CPUs read it */
-static u32 nr_at_door; /* CPUs that have waited for it */
 
 enum machine_start mp_ladder_rung(void)
 {
@@ -49,12 +33,7 @@ const char *mp_ladder_result(enum machine_start which)
 
 bool mp_ladder_all_home(void)
 {
-	return !out;
-}
-
-static bool passed(u64 deadline)
-{
-	return (s64)(rdtsc() - deadline) >= 0;
+	return !out && !rung_conductor_stuck();
 }
 
 static void note(enum machine_start which, const char *text)
@@ -65,8 +44,12 @@ static void note(enum machine_start which, const char *text)
 	string_add(&s, text);
 }
 
-static const char *explain(EFI_STATUS status)
+static const char *explain(enum machine_start which, EFI_STATUS status)
 {
+	if (status == EFI_TIMEOUT && which == START_TIMER)
+		return "its call ended before a timer event came";
+	if (status == EFI_TIMEOUT)
+		return "a CPU did not come and go";
 	if (status == EFI_UNSUPPORTED)
 		return "firmware does not start CPUs without waiting for them";
 	if (status == EFI_NOT_STARTED)
@@ -78,200 +61,27 @@ static const char *explain(EFI_STATUS status)
 	return "firmware refused to start the other CPUs";
 }
 
-static EFI_STATUS make_event(u32 type, EFI_EVENT_NOTIFY notify, EFI_EVENT *ret)
-{
-	EFI_STATUS status;
-
-	firmware_enter();
-	status = firmware.bs->CreateEvent(type, TPL_CALLBACK, notify, NULL, ret);
-	firmware_leave();
-	return status;
-}
-
-static void close_event(EFI_EVENT *event)
-{
-	if (!*event)
-		return;
-	firmware_enter();
-	firmware.bs->CloseEvent(*event);
-	firmware_leave();
-	*event = NULL;
-}
-
-/*
- * Firmware loads this CPU's CR3, GDT and IDT into the others, so it must find its own here. No
- * timeout: when it ran out, firmware would reset CPUs that are in the middle of a row.
- */
-static EFI_STATUS start_all(void)
-{
-	EFI_STATUS status = make_event(0, NULL, &all_done);
-
-	if (EFI_ERROR(status))
-		return status;
-	firmware_enter_bare();
-	status = cpus.services->startup_all_aps(cpus.services, cpus.entry, FALSE, all_done, 0, NULL,
-						NULL);
-	firmware_leave_bare();
-	if (EFI_ERROR(status))
-		close_event(&all_done);
-	return status;
-}
-
-static EFI_STATUS start_one(struct percpu *pc)
-{
-	EFI_STATUS status = make_event(0, NULL, &pc->mp_done);
-
-	if (EFI_ERROR(status))
-		return status;
-	firmware_enter_bare();
-	status = cpus.services->startup_this_ap(cpus.services, cpus.entry, pc->mp_number,
-						pc->mp_done, 0, NULL, NULL);
-	firmware_leave_bare();
-	if (EFI_ERROR(status)) {
-		close_event(&pc->mp_done);
-		pc->state = AP_REFUSED;
-	}
-	return status;
-}
-
-/* Once for each: a second one for a CPU that still runs is fatal on some firmware. */
-static EFI_STATUS start_each(void)
-{
-	EFI_STATUS status, last = EFI_NOT_STARTED;
-	u32 i, nr_started = 0;
-
-	for (i = 0; i < cpus.nr_slots; i++) {
-		status = start_one(&cpus.slots[i]);
-		if (EFI_ERROR(status))
-			last = status;
-		else
-			nr_started++;
-	}
-	return nr_started ? EFI_SUCCESS : last;
-}
-
-/*
- * In firmware's timer interrupt, with firmware below. It may be in the middle of waking CPUs, and
- * gets no further while we are here, so the run goes on only when they have come.
- */
-static void EFIAPI on_timer(EFI_EVENT event, void *unused)
-{
-	/* A-door: pairs with R-door. */
-	u32 nr = load_acquire(&nr_at_door);
-
-	(void)event;
-	(void)unused;
-	if (left_firmware || nr == 0 || (nr < cpus.nr_slots && !passed(door_deadline)))
-		return;
-	left_firmware = true;
-	stack_switch(&firmware_sp, run_sp);
-	/* All CPUs are home; firmware will see that, and its call ends. */
-}
-
-static void wait_in_firmware(void)
-{
-	waited_status = cpus.services->startup_all_aps(cpus.services, cpus.entry, FALSE, NULL, 0,
-						       NULL, NULL);
-	over = true;
-	stack_switch(&firmware_sp, run_sp);
-	__builtin_unreachable();
-}
-
-static EFI_STATUS arm_timer(void)
-{
-	EFI_STATUS status = make_event(EVT_TIMER | EVT_NOTIFY_SIGNAL, on_timer, &timer);
-
-	if (EFI_ERROR(status))
-		return status;
-	firmware_enter();
-	status = firmware.bs->SetTimer(timer, TimerPeriodic, TIMER_PERIOD_100NS);
-	firmware_leave();
-	return status;
-}
-
-static EFI_STATUS start_in_timer(void)
-{
-	EFI_STATUS status;
-	u64 flags;
-
-	if (!firmware_stack)
-		firmware_stack = machine_alloc(FIRMWARE_STACK_BYTES);
-	if (!firmware_stack)
-		return EFI_OUT_OF_RESOURCES;
-	status = arm_timer();
-	if (EFI_ERROR(status)) {
-		close_event(&timer);
-		return status;
-	}
-	over = left_firmware = false;
-	door_deadline = rdtsc() + machine_ticks(DOOR_TIMEOUT_NS);
-	flags = machine_irq_save();
-	machine_irq_restore(flags);
-	firmware_enter_bare();
-	stack_switch(&run_sp,
-		     stack_prepare((u8 *)firmware_stack + FIRMWARE_STACK_BYTES, wait_in_firmware));
-	firmware_leave_bare();
-	/* The timer event may have come with interrupts off, and the run wants them on. */
-	machine_irq_restore(flags);
-	if (!over)
-		return EFI_SUCCESS;
-	close_event(&timer);
-	/* Refused, or no timer event came in time for the CPUs, who went back. */
-	return EFI_ERROR(waited_status) ? waited_status : EFI_TIMEOUT;
-}
-
-static EFI_STATUS start_by_sipi(void)
-{
-	EFI_STATUS status = cpus.own_prepare ? cpus.own_prepare(cpus.entry) : EFI_UNSUPPORTED;
-	u32 i, nr_started = 0;
-
-	if (EFI_ERROR(status))
-		return status;
-	for (i = 0; i < cpus.nr_slots; i++) {
-		status = cpus.own_start(&cpus.slots[i]);
-		if (!EFI_ERROR(status))
-			nr_started++;
-	}
-	return nr_started ? EFI_SUCCESS : status;
-}
-
-/* The CPUs read may_come on their way in: before they are started. */
 static EFI_STATUS start(enum machine_start which)
 {
 	u32 i;
 
 	for (i = 0; i < cpus.nr_slots; i++)
 		store_relaxed(&cpus.slots[i].state, AP_ABSENT);
-	store_relaxed(&nr_at_door, 0);
-	/* R-enter: nothing is published with it. Pairs with A-enter. */
-	store_release(&may_come, which != START_TIMER);
-	if (fault(MP_REFUSED))
+	rung_timer_door(which != START_TIMER);
+	if (fault(MP_REFUSED) || (fault(MP_ONLY_WAITS) && which < START_CONDUCTOR))
 		return EFI_UNSUPPORTED;
 	switch (which) {
 	case START_ALL:
-		return start_all();
+		return rung_all(&cpus);
 	case START_EACH:
-		return start_each();
-	case START_SIPI:
-		return start_by_sipi();
+		return rung_each(&cpus);
+	case START_TIMER:
+		return rung_timer(&cpus);
+	case START_CONDUCTOR:
+		return rung_conductor(&cpus);
 	default:
-		return start_in_timer();
+		return rung_sipi(&cpus);
 	}
-}
-
-bool mp_ladder_may_come(void)
-{
-	u64 deadline = rdtsc() + machine_ticks(TIMER_TIMEOUT_NS);
-
-	/* R-door: nothing is published with it. Pairs with A-door. */
-	raw_atomic_fetch_add(&nr_at_door, 1);
-	/* A-enter: pairs with R-enter. */
-	while (!load_acquire(&may_come)) {
-		if (passed(deadline))
-			return false;
-		cpu_relax();
-	}
-	return true;
 }
 
 /* A-arrive: pairs with R-arrive. */
@@ -280,10 +90,9 @@ static void wait_for_arrivals(void)
 	u64 deadline = rdtsc() + machine_ticks(ARRIVAL_TIMEOUT_NS);
 	u32 i;
 
-	/* R-enter. */
-	store_release(&may_come, true);
+	rung_timer_door(true);
 	for (i = 0; i < cpus.nr_slots; i++) {
-		while (load_acquire(&cpus.slots[i].state) == AP_ABSENT && !passed(deadline))
+		while (load_acquire(&cpus.slots[i].state) == AP_ABSENT && !rung_passed(deadline))
 			cpu_relax();
 	}
 }
@@ -307,10 +116,28 @@ static u32 count_arrivals(u32 nr_wanted)
 	return nr_arrived;
 }
 
+/* In "conductor" they come and go. */
+static bool has_come(const struct percpu *pc)
+{
+	return pc->state == AP_ARRIVED || pc->state == AP_HOME;
+}
+
+static void name_missing(struct string *s)
+{
+	u32 i, named = 0;
+
+	for (i = 0; i < cpus.nr_slots && named < MAX_NAMED; i++) {
+		if (has_come(&cpus.slots[i]))
+			continue;
+		string_char(s, ' ');
+		string_dec(s, cpus.slots[i].apic_id);
+		named++;
+	}
+}
+
 static void explain_missing(u32 nr_missing)
 {
 	struct string s;
-	u32 i, named = 0;
 
 	string_init(&s, reason_text, sizeof(reason_text));
 	string_add(&s, "not in our loop after 5 s: ");
@@ -318,36 +145,27 @@ static void explain_missing(u32 nr_missing)
 	string_add(&s, " of ");
 	string_dec(&s, cpus.nr_slots);
 	string_add(&s, " other CPUs, APIC ids");
-	for (i = 0; i < cpus.nr_slots && named < MAX_NAMED; i++) {
-		if (cpus.slots[i].state == AP_ARRIVED)
-			continue;
-		string_char(&s, ' ');
-		string_dec(&s, cpus.slots[i].apic_id);
-		named++;
-	}
+	name_missing(&s);
 }
 
-/* Looking at an event takes its signal away, so it is looked at once more only when there was none.
- */
-static bool take_signal(EFI_EVENT *event)
+static void note_reason(const char *text)
 {
-	if (!*event)
-		return true;
-	if (firmware.bs->CheckEvent(*event) != EFI_SUCCESS)
-		return false;
-	firmware.bs->CloseEvent(*event);
-	*event = NULL;
-	return true;
+	struct string s;
+
+	string_init(&s, reason_text, sizeof(reason_text));
+	string_add(&s, text);
 }
 
-static bool all_signalled(void)
+static void explain_refusal(enum machine_start which, EFI_STATUS status)
 {
-	bool all = take_signal(&all_done);
-	u32 i;
+	struct string s;
 
-	for (i = 0; i < cpus.nr_slots; i++)
-		all &= take_signal(&cpus.slots[i].mp_done);
-	return all;
+	string_init(&s, results[which], sizeof(results[which]));
+	string_add(&s, explain(which, status));
+	if (which != START_CONDUCTOR || status != EFI_TIMEOUT)
+		return;
+	string_add(&s, ", APIC ids");
+	name_missing(&s);
 }
 
 /* Firmware looks after its CPUs from its timer, every 100 ms, and then signals the event. */
@@ -357,14 +175,33 @@ static bool wait_for_firmware(void)
 	bool all;
 
 	firmware_enter_bare();
-	if (rung == START_TIMER && !over)
-		stack_switch(&run_sp, firmware_sp);
+	if (rung == START_TIMER)
+		rung_timer_back();
 	do {
-		all = all_signalled();
-	} while (!all && !passed(deadline));
+		all = rung_signalled(&cpus);
+	} while (!all && !rung_passed(deadline));
 	firmware_leave_bare();
-	close_event(&timer);
+	rung_timer_end();
 	return all;
+}
+
+/* Return: true when this way is the one. */
+static bool take_conductor(u32 nr_wanted)
+{
+	u32 nr_came = rung_conductor_number(nr_wanted);
+
+	if (!nr_came) {
+		note(START_CONDUCTOR, "firmware started CPUs and none came");
+		rung = START_UP;
+		return false;
+	}
+	note(START_CONDUCTOR, "CPUs came");
+	if (nr_came < cpus.nr_slots) {
+		explain_missing(cpus.nr_slots - nr_came);
+		return true;
+	}
+	note_reason("the boot CPU is not used: it waits in firmware for the others");
+	return true;
 }
 
 /* Return: true when this way is the one, or no other may be tried. */
@@ -381,11 +218,12 @@ static bool try_rung(enum machine_start which, u32 nr_wanted)
 		cpus.before(cpus.ctx, which);
 	status = start(which);
 	if (EFI_ERROR(status)) {
-		note(which, status == EFI_TIMEOUT ? "its call ended before a timer event came"
-						  : explain(status));
+		explain_refusal(which, status);
 		return false;
 	}
 	rung = which;
+	if (which == START_CONDUCTOR)
+		return take_conductor(nr_wanted);
 	out = true;
 	wait_for_arrivals();
 	nr_arrived = count_arrivals(nr_wanted);
@@ -404,9 +242,12 @@ static bool try_rung(enum machine_start which, u32 nr_wanted)
 	return false;
 }
 
+/* With one other CPU a conductor would be as alone as the boot CPU is. */
 static bool is_tried(enum machine_start which, enum machine_start wanted)
 {
-	return wanted == which || (wanted == START_AUTO && which != START_SIPI);
+	if (wanted != START_AUTO)
+		return wanted == which;
+	return which != START_SIPI && (which != START_CONDUCTOR || cpus.nr_slots > 1);
 }
 
 /* When nothing worked: the first way says most. */
@@ -435,6 +276,7 @@ const char *mp_ladder_climb(const struct mp_cpus *them, enum machine_start wante
 	rung = START_UP;
 	out = false;
 	reason_text[0] = '\0';
+	memset(results, 0, sizeof(results));
 	for (i = START_ALL; i < START_UP; i++) {
 		if (is_tried((enum machine_start)i, wanted) &&
 		    try_rung((enum machine_start)i, nr_wanted))
@@ -449,7 +291,7 @@ static bool wait_for_home(const struct percpu *pc, u64 deadline)
 {
 	u32 state = load_acquire(&pc->state);
 
-	while (state == AP_ARRIVED && !passed(deadline)) {
+	while (state == AP_ARRIVED && !rung_passed(deadline)) {
 		cpu_relax();
 		state = load_acquire(&pc->state);
 	}
@@ -462,6 +304,11 @@ int mp_ladder_descend(void)
 	bool all_back = true;
 	u32 i;
 
+	if (rung == START_CONDUCTOR)
+		cpus_forget();
+	if (rung_conductor_stuck())
+		return -ERR_TIMEOUT;
+	rung_conductor_end();
 	if (!out)
 		return 0;
 	for (i = 0; i < cpus.nr_slots; i++) {

@@ -6,6 +6,7 @@
  *   all       one call of StartupAllAPs() that does not wait
  *   each      StartupThisAP() for each of them, where firmware does that without waiting
  *   timer     StartupAllAPs() that waits, while the run goes on in a timer event of firmware
+ *   conductor StartupAllAPs() that waits, once for each bench, which another CPU runs meanwhile
  *   sipi      by INIT and SIPI, past firmware, which does not get them back; only when asked for
  *   up        none: the boot CPU alone
  *
@@ -27,6 +28,9 @@ struct mp_cpus {
 	/* "sipi": a page for all, then each. May be NULL. */
 	EFI_STATUS (*own_prepare)(mp_procedure entry);
 	EFI_STATUS (*own_start)(struct percpu *pc);
+	/* "conductor": what a bench needs of firmware, beforehand. false: no memory. May be NULL.
+	 */
+	bool (*set_aside)(void);
 	void (*before)(void *ctx, enum machine_start how); /* each way; may be NULL */
 	void *ctx;
 	u32 leave_out; /* bit mask of ways that are not tried */
@@ -50,6 +54,25 @@ const char *mp_ladder_climb(const struct mp_cpus *cpus, enum machine_start wante
  * back to firmware, which is waiting for this CPU.
  */
 bool mp_ladder_may_come(void);
+
+/**
+ * mp_ladder_serve() - on another CPU that is there: has it a bench to run, instead of the loop?
+ *
+ * On our stack, in our state, interrupts off. Return: true when it had, and has run it.
+ */
+bool mp_ladder_serve(struct percpu *pc);
+
+/**
+ * mp_ladder_stage() - with START_CONDUCTOR: run @fn on the CPU that is CPU 0, all others there
+ *
+ * Context: boot CPU, in our state. It waits in firmware, without a deadline of its own: the
+ * dead-man timer has one. Return: 0; -ERR_TIMEOUT when not all CPUs came, -ERR_BUSY when firmware
+ * refused: @fn has not run.
+ */
+int mp_ladder_stage(cpu_fn fn, void *arg);
+
+/* ap_call_on_stack() - ap_entry.S */
+void ap_call_on_stack(struct percpu *pc, void (*fn)(struct percpu *), void *stack_top);
 
 /**
  * mp_ladder_descend() - send all of them home, and end the call of firmware that started them

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "paging.h"
 
-#include "cpus.h"
 #include "firmware.h"
 #include "machine.h"
 #include "mem.h"
@@ -33,8 +32,9 @@
  * one that changes are made in.
  */
 static u64 *our_top;
-static u64 *tops[MAX_CPUS];
-static u32 nr_tops;
+static u64 *our_top_alone[1];
+static u64 **tops = our_top_alone;
+static u32 nr_tops, max_tops = 1;
 static u64 firmware_cr3;
 static u32 top_level;
 
@@ -246,6 +246,7 @@ int paging_init(const void *near)
 	if (!pool)
 		return -ERR_NOMEM;
 	pool_used = 0;
+	text_poke_mm = 0;
 	our_top = new_table();
 	memcpy(our_top, table_of(firmware_cr3), PAGE_BYTES);
 	tops[0] = our_top;
@@ -296,9 +297,17 @@ u64 *paging_boot_top(void)
 	return our_top;
 }
 
+void paging_use_tops(u64 **table, u32 nr)
+{
+	if (table)
+		table[0] = our_top;
+	tops = table ? table : our_top_alone;
+	max_tops = table ? nr : 1;
+}
+
 bool paging_add_top(u64 *top)
 {
-	if (nr_tops == MAX_CPUS)
+	if (nr_tops == max_tops)
 		return false;
 	memcpy(top, our_top, PAGE_BYTES);
 	tops[nr_tops++] = top;
@@ -424,6 +433,23 @@ ptrdiff_t paging_alias_delta(void)
 u32 paging_levels(void)
 {
 	return top_level;
+}
+
+void paging_firmware_rights(const void *addr, char ret[4])
+{
+	u64 entry = firmware_cr3, all = PTE_PRESENT | PTE_WRITE, not_run = 0;
+	u32 level = top_level;
+
+	/* Granted on every level, or forbidden on one. */
+	do {
+		entry = *entry_of(table_of(entry), (u64)addr, level);
+		all &= entry;
+		not_run |= entry & nx;
+	} while (all & PTE_PRESENT && --level && !(level < 3 && entry & PTE_LARGE));
+	ret[0] = all & PTE_PRESENT ? 'r' : '-';
+	ret[1] = all & PTE_WRITE ? 'w' : '-';
+	ret[2] = not_run ? '-' : 'x';
+	ret[3] = '\0';
 }
 
 bool paging_has_nx(void)

@@ -43,6 +43,9 @@ void paging_use_ours(void);
 /* The boot CPU's top level; its address is what CR3 wants */
 u64 *paging_boot_top(void);
 
+/* paging_use_tops() - a table for so many top levels, ours included; NULL: for that one alone */
+void paging_use_tops(u64 **table, u32 nr);
+
 /*
  * paging_add_top() - make @top, one page, another CPU's top level; it follows later changes
  *
@@ -88,6 +91,9 @@ ptrdiff_t paging_alias_delta(void);
 
 /* 4 or 5 */
 u32 paging_levels(void);
+
+/* paging_firmware_rights() - what firmware's own tables let one do at @addr: "rwx", "r-x" ... */
+void paging_firmware_rights(const void *addr, char ret[4]);
 
 /* paging_has_nx() - can pages be made non-executable on this machine? */
 bool paging_has_nx(void);

@@ -44,6 +44,7 @@ struct percpu {
 	bool apic_sending; /* an interrupt may still be on its way out */
 	struct catch_frame *catch;
 	struct machine_fault fault; /* the one that nothing could catch */
+	u64 bank_status; /* of the last machine check; 0 = no bank had one */
 	u64 alias_flags; /* RFLAGS before text_alias_open() */
 	bool alias_open;
 	bool fatal; /* a second fatal trap must not print again */

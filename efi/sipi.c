@@ -7,6 +7,7 @@
 #include "idt.h"
 #include "machine.h"
 #include "mem.h"
+#include "memory_attribute.h"
 #include "x86.h"
 
 #define HIGHEST_START 0x9FFFFull /* what SIPI can point at, without the holes above */
@@ -39,18 +40,33 @@ extern const u8 trampoline[], trampoline_words[], trampoline_end[], trampoline_6
 static u8 *page; /* the copy */
 static struct words *words; /* in it */
 
+/* It runs on firmware's tables, too, and strict firmware lets nothing run that was allocated. */
+static void allow_running_it(void)
+{
+	static const EFI_GUID guid = MEMORY_ATTRIBUTE_GUID;
+	struct memory_attribute *attribute = firmware_locate(&guid);
+
+	if (!attribute)
+		return;
+	firmware_enter();
+	attribute->clear(attribute, (EFI_PHYSICAL_ADDRESS)page, PAGE_BYTES,
+			 MEMORY_ATTRIBUTE_NO_EXECUTE);
+	firmware_leave();
+}
+
 static bool find_page(void)
 {
 	EFI_PHYSICAL_ADDRESS at = HIGHEST_START;
 	EFI_STATUS status;
 
 	firmware_enter();
-	/* Code, so that strict firmware leaves it executable. */
+	/* Code, so that firmware leaves it executable. */
 	status = firmware.bs->AllocatePages(AllocateMaxAddress, EfiLoaderCode, 1, &at);
 	firmware_leave();
 	if (EFI_ERROR(status))
 		return false;
 	page = (u8 *)at;
+	allow_running_it();
 	return true;
 }
 

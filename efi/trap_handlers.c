@@ -9,6 +9,8 @@
 #include "atomic.h"
 #include "catch.h"
 #include "fatal.h"
+#include "firmware.h"
+#include "machine_check.h"
 #include "mem.h"
 #include "percpu.h"
 #include "x86.h"
@@ -75,6 +77,8 @@ static struct machine_fault describe(const struct trap_regs *regs)
 
 	if (regs->vector == TRAP_PF)
 		fault.addr = read_cr2();
+	if (regs->vector == TRAP_MC)
+		fault.addr = this_percpu()->bank_status;
 	if (regs->vector == TRAP_BP)
 		fault.ip -= INT3_BYTES;
 	machine_probe(copy_code, &fault, NULL);
@@ -103,18 +107,31 @@ static void report(const struct catch_frame *frame, const struct machine_fault *
 		*frame->ret_fault = *fault;
 }
 
-static bool is_catchable(u64 vector)
+/*
+ * After a double fault the interrupted context is not to be trusted (SDM vol. 3, table 6-1). A
+ * machine check does not go back to it; the banks say whether the CPU itself is. Firmware cannot be
+ * left in the middle of what it was doing.
+ */
+static bool is_catchable(u64 vector, enum machine_check check)
 {
-	/* After these two the interrupted context is not to be trusted (SDM vol. 3, table 6-1). */
-	return vector != TRAP_DF && vector != TRAP_MC;
+	if (vector == TRAP_MC)
+		return check == MC_CONTAINED &&
+		       (this_percpu() != &boot_percpu || !firmware_is_in());
+	return vector != TRAP_DF;
 }
 
 static void trap_end_procedure(struct trap_regs *regs)
 {
 	struct percpu *pc = this_percpu();
+	enum machine_check check = MC_ELSEWHERE;
 	struct machine_fault fault;
 
-	if (pc->catch && is_catchable(regs->vector)) {
+	if (regs->vector == TRAP_MC) {
+		check = machine_check_take(&pc->bank_status);
+		if (check == MC_ELSEWHERE)
+			return;
+	}
+	if (pc->catch && is_catchable(regs->vector, check)) {
 		fault = describe(regs);
 		report(pc->catch, &fault);
 		unwind(regs, pc->catch);

@@ -283,6 +283,11 @@ int machine_start_select(enum machine_start how)
 	return how == START_AUTO ? 0 : -ERR_UNSUPPORTED;
 }
 
+int machine_x2apic_select(void)
+{
+	return -ERR_UNSUPPORTED;
+}
+
 void machine_start_watch(void (*before)(void *ctx, enum machine_start how), void *ctx,
 			 u32 leave_out)
 {
@@ -325,6 +330,12 @@ static bool stop_one(struct host_cpu *cpu, u64 deadline)
 	cpu->has_thread = false;
 	nr_threads--;
 	return true;
+}
+
+int machine_stage(cpu_fn fn, void *arg)
+{
+	fn(arg);
+	return 0;
 }
 
 int machine_stop_cpus(void)

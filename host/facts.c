@@ -208,6 +208,11 @@ static void facts_system(const struct sink *sink)
 	fact(sink, "compiler", "%s", __VERSION__);
 }
 
+const char *machine_next_warning(void)
+{
+	return NULL;
+}
+
 void machine_for_each_fact(void (*emit)(void *ctx, const char *key, const char *value), void *ctx)
 {
 	struct sink sink = { .emit = emit, .ctx = ctx };

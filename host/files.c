@@ -166,7 +166,7 @@ int machine_state_write(const char *text)
 	return -ERR_UNSUPPORTED;
 }
 
-void machine_deadman(u64 ns, void (*last)(void *ctx), void *ctx)
+void machine_deadman(u64 ns, void (*last)(void *ctx, const char *why), void *ctx)
 {
 	(void)ns;
 	(void)last;

@@ -75,6 +75,7 @@ enum machine_start {
 	START_ALL, /* firmware starts all at once, without waiting */
 	START_EACH, /* firmware starts each, without waiting */
 	START_TIMER, /* firmware waits for them, and we run in its timer event */
+	START_CONDUCTOR, /* firmware waits for them once a bench, and one of them runs it */
 	START_SIPI, /* without firmware, by INIT and SIPI; never tried unless asked for */
 	START_UP, /* none */
 	NR_MACHINE_STARTS,
@@ -84,8 +85,13 @@ enum machine_start {
 static inline const char *machine_start_name(enum machine_start how)
 {
 	static const char *const names[NR_MACHINE_STARTS] = {
-		[START_AUTO] = "auto",	 [START_ALL] = "all",	[START_EACH] = "each",
-		[START_TIMER] = "timer", [START_SIPI] = "sipi", [START_UP] = "up",
+		[START_AUTO] = "auto",
+		[START_ALL] = "all",
+		[START_EACH] = "each",
+		[START_TIMER] = "timer",
+		[START_CONDUCTOR] = "conductor",
+		[START_SIPI] = "sipi",
+		[START_UP] = "up",
 	};
 
 	return names[how];
@@ -98,6 +104,15 @@ static inline const char *machine_start_name(enum machine_start how)
  * no such choice, and nothing changes.
  */
 int machine_start_select(enum machine_start how);
+
+/**
+ * machine_x2apic_select() - all CPUs run their APICs by MSR, and not by memory, from START_SIPI on
+ *
+ * Where firmware has done that already, nothing is left to do. Else the machine is not given back
+ * to firmware at the end. Context: boot CPU, before machine_start_cpus(). Return: 0;
+ * -ERR_UNSUPPORTED when this machine has no such choice, and nothing changes.
+ */
+int machine_x2apic_select(void);
 
 /**
  * machine_cpu_offline() - take a CPU of ours out: no sync, no interrupt and no procedure reaches it
@@ -159,6 +174,19 @@ int machine_start_cpus(u32 nr_wanted, const char **ret_reason);
 int machine_stop_cpus(void);
 
 /**
+ * machine_stage() - run @fn as CPU 0, with every CPU of ours there
+ *
+ * Here and now, where that is possible. Where CPUs can be had only for a call of firmware that
+ * returns when they have (START_CONDUCTOR), it runs on another CPU, which is CPU 0 meanwhile. There
+ * @fn may allocate, note lines for a log and say that it is alive, but not open, flush or close a
+ * file. No CPU is given work, and nothing is patched, but in a stage.
+ * Context: boot CPU, no CPU has work, nor has one when @fn returns.
+ * Return: 0; -ERR_FAULT when a trap ended @fn; -ERR_TIMEOUT or -ERR_BUSY when the CPUs could not be
+ * had, and @fn has not run.
+ */
+int machine_stage(void (*fn)(void *arg), void *arg);
+
+/**
  * cpu_fn - a procedure that runs on another CPU
  *
  * Runs on a stack of ours (32 KiB or more), interrupts on. It may not call firmware, the console,
@@ -185,7 +213,7 @@ int machine_cpu_start(u32 cpu, cpu_fn fn, void *arg);
  * Context: boot CPU. Everything the procedure wrote is visible afterwards.
  * Return: 0; -ERR_FAULT when a trap ended the procedure (the CPU itself is fine and can be given
  * more work, unless it is lost now: after a machine check it is stopped for good); -ERR_TIMEOUT;
- * -ERR_INVAL for a CPU that was given nothing.
+ * -ERR_INVAL for a CPU that was given nothing, and is not dead.
  */
 int machine_cpu_wait(u32 cpu, u64 timeout_ns, struct machine_fault *ret_fault);
 
@@ -364,6 +392,14 @@ u64 machine_ns(u64 tsc_ticks);
  * Context: boot CPU, after machine_start_cpus().
  */
 void machine_for_each_fact(void (*emit)(void *ctx, const char *key, const char *value), void *ctx);
+
+/**
+ * machine_next_warning() - what the machine has done that this program relies on it not to do
+ *
+ * Context: boot CPU. Return: a sentence that is good until the next call, each once; NULL when
+ * there is nothing new.
+ */
+const char *machine_next_warning(void);
 
 /* Calendar time, UTC as far as the machine knows. All zero when it does not. */
 struct machine_time {

@@ -78,13 +78,13 @@ int machine_state_write(const char *text);
  * machine_deadman() - end the machine if this is not called again in time
  * @ns: from now; 0 = no more
  * @last: called before that, on the boot CPU and in the middle of whatever it is doing, with files
- * still usable; it does not wait for anybody
+ * still usable; it does not wait for anybody. Also before the machine ends for another reason
  *
  * The machine starts again afterwards. It helps against a bench that does not come back, and
  * against most firmware; not while interrupts are off. No effect on a machine that a person can
  * end.
  */
-void machine_deadman(u64 ns, void (*last)(void *ctx), void *ctx);
+void machine_deadman(u64 ns, void (*last)(void *ctx, const char *why), void *ctx);
 
 /* What to do at the end (--then). EXIT returns to the caller: firmware, shell or parent process. */
 enum machine_then {

@@ -46,7 +46,7 @@ struct machine_fault {
 	u32 vector;
 	u32 cpu;
 	u64 ip; /* of the faulting instruction; for #BP the address of the INT3 */
-	u64 addr; /* CR2 for #PF, else 0 */
+	u64 addr; /* CR2 for #PF, status of the bank for #MC, else 0 */
 	u64 error_code;
 	u8 bytes[16]; /* at ip, as far as they could be read without another fault */
 	u8 nr_bytes;

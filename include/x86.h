@@ -267,6 +267,11 @@ static force_inline u64 read_cr4(void)
 	return v;
 }
 
+static force_inline void write_cr4(u64 v)
+{
+	__asm__ volatile("mov %0, %%cr4" : : "r"(v) : "memory");
+}
+
 static force_inline void cli(void)
 {
 	__asm__ volatile("cli" : : : "memory");

@@ -49,8 +49,11 @@ check-windows:
 		$(EFI_INC) $(WINDOWS_SOURCES)
 
 # Images with one fault each, in one file; all else is the shipped image's.
-IMAGE_FAULTS = NO_MP_PROTOCOL MP_REFUSED AP_NEVER_ARRIVES BENCH_HANGS
+IMAGE_FAULTS = NO_MP_PROTOCOL MP_REFUSED AP_NEVER_ARRIVES BENCH_HANGS MP_ONLY_WAITS \
+	FIRMWARE_DOES_HARM
+fault_in_FIRMWARE_DOES_HARM = firmware
 fault_in_MP_REFUSED = mp_ladder
+fault_in_MP_ONLY_WAITS = mp_ladder
 fault_in_BENCH_HANGS = deadman
 fault_in = $(or $(fault_in_$1),mp)
 
@@ -78,8 +81,9 @@ UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop te
 	test_module_load
 UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run test_region_places \
 	test_stop_machine test_selftest test_alternative_run test_primitive test_imm_sites \
-	test_lock_insn test_executor
-UNIT_EFI = test_mp_ladder test_topology test_core_clock
+	test_lock_insn test_executor test_made
+UNIT_EFI = test_apic test_conductor test_core_clock test_guard test_machine_check test_mp_ladder \
+	test_mp_list test_paging test_topology
 UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST) $(UNIT_EFI),$(UNIT))
 UNIT_OBJ = $B/unit/obj
 
@@ -108,9 +112,17 @@ $(UNIT_OBJ)/efi/%.S.o: efi/%.S | $B/.deps-test
 	$(Q)$(CC) $(TEST_FLAGS) $(TEST_EFI_FLAGS) -c $< -o $@
 
 $(UNIT_EFI:%=$B/unit/%): $B/unit/%: $(UNIT_OBJ)/%.o $(UNIT_OBJ)/efi/strings.o
+$B/unit/test_guard: $(UNIT_OBJ)/efi/guard.o
+$B/unit/test_machine_check: $(UNIT_OBJ)/efi/machine_check.o
+$B/unit/test_mp_list: $(UNIT_OBJ)/efi/mp_list.o
 $B/unit/test_topology: $(UNIT_OBJ)/efi/topology.o
 $B/unit/test_core_clock: $(UNIT_OBJ)/efi/core_clock.o
-$B/unit/test_mp_ladder: $(UNIT_OBJ)/efi/mp_ladder.o $(UNIT_OBJ)/efi/switch.S.o
+$B/unit/test_conductor $B/unit/test_mp_ladder: $(patsubst %,$(UNIT_OBJ)/efi/%.o,mp_ladder mp_timer rungs conductor \
+	switch.S ap_entry.S)
+
+# With MSRs and CPUID of the test's own.
+$(UNIT_OBJ)/test_apic.o $(UNIT_OBJ)/efi/apic.o: TEST_FLAGS := -Itests/unit/apic $(TEST_FLAGS)
+$B/unit/test_apic: $(UNIT_OBJ)/efi/apic.o
 
 # machine.csv of a build that nobody told its commit: linked before the archive, which has another.
 $(UNIT_OBJ)/facts.o: bench/facts.c | $B/.deps-build

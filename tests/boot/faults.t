@@ -32,6 +32,32 @@ one_cpu AP_NEVER_ARRIVES '1 of 1 other CPUs' 'log.txt ends in: end status=1'
 match "AP_NEVER_ARRIVES: and that it is not home is not hidden" \
 	"$(console AP_NEVER_ARRIVES)" '^smpoke: a CPU did not come home$'
 
+# Firmware that starts CPUs only to wait for them, and does not hear its timer then.
+make_stick waits '--quick --suite check,sync\n' startup.nsh "$B/fault/efi/MP_ONLY_WAITS.efi"
+status=0
+boot waits --smp 3 || status=$?
+equal "MP_ONLY_WAITS: the machine switched itself off" "$status" 0
+run=$(take waits)
+check "MP_ONLY_WAITS: the stick is clean" stick_is_clean waits
+equal "MP_ONLY_WAITS: one of the CPUs conducts, when all other ways are used up" \
+	"$(sed -n 's/^[^,]*,[^,]*,mp_rung\(\|_conductor\|_timer\),//p' "$run/machine.csv" | tr '\n' ' ')" \
+	"conductor firmware does not start CPUs without waiting for them CPUs came "
+judge_run "MP_ONLY_WAITS: the results are those of two CPUs" "${run:-nothing}" tcg 2 check,sync '' 'needs serialize'
+
+make_stick harm '--quick --suite check\n' startup.nsh "$B/fault/efi/FIRMWARE_DOES_HARM.efi"
+status=0
+boot harm --smp 2 || status=$?
+equal "FIRMWARE_DOES_HARM: the machine switched itself off" "$status" 0
+run=$(take harm)
+for what in 'CR4' 'the base of the IDT' 'the guard below the stack'; do
+	match "FIRMWARE_DOES_HARM: $what is named with a call" "$(console harm)" \
+		"^WARNING: firmware changed $what in [a-z_]+\\(\\), 0x[0-9a-f]+ to 0x[0-9a-f]+: put back$"
+	match "FIRMWARE_DOES_HARM: and in machine.csv" "$(grep ',warning_[0-9]*,' "$run/machine.csv")" "$what"
+done
+match "FIRMWARE_DOES_HARM: and what was wrong before a call is not firmware's fault" "$(console harm)" \
+	'^WARNING: smpoke changed CR4 before [a-z_]+\(\), 0x[0-9a-f]+ to 0x[0-9a-f]+: put back$'
+judge_run "FIRMWARE_DOES_HARM: every promise holds all the same" "${run:-nothing}" tcg 2 check '' ''
+
 faults_in() { grep -ohE '\<fault\([A-Z][A-Z0-9_]+\)' "$@" | sed 's/fault(\(.*\))/\1/' | sort -u; }
 
 # One that host/ has too is in the table of tests/fault/faults.t. ACK_EARLY: an emulator forgets what

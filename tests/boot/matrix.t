@@ -22,6 +22,7 @@ expect_run() {
 	run=$(take "$name") || { fail "$name: there is a run on it" && return; }
 	bad=$(awk -F, 'NR > 1 && $19 != "ok" && $19 != "skip"' "$run/results.csv")
 	equal "$name: no row is bad" "$bad" ""
+	equal "$name: firmware changed nothing" "$(grep ',warning_[0-9]*,' "$run/machine.csv")" ""
 	for fact in "nr_cpus_started=^$cpus\$" "$@"; do
 		match "$name: ${fact%%=*}" "$(sed -n "s/^[^,]*,[^,]*,${fact%%=*},//p" "$run/machine.csv")" \
 			"${fact#*=}"

@@ -20,7 +20,7 @@ running=$!
 check "suite check has begun" when '^check: ' "$boot_dir/traps.log"
 check "an NMI to every CPU" monitor "$socket" nmi
 check "suite poke has begun" when '^poke: ' "$boot_dir/traps.log"
-# Bank 4, uncorrected and enabled, context not corrupt, RIP valid.
+# Bank 4, uncorrected and enabled, and the state of the CPU may be wrong; RIP valid.
 check "a machine check on CPU 1" monitor "$socket" 'mce 1 4 0xb200000000000000 0x5 0 0'
 wait "$running"
 equal "the machine switched itself off" $? 0
@@ -32,11 +32,30 @@ how() {
 }
 equal "suite check, with the NMIs" "$(how check . 0)" '3 ok: '
 match "suite poke: the row says what hit the CPU, and where" "$(how poke batch 8)" \
-	'3 fail: "(1 violations: )?vector 18 \(#MC\) on cpu 1 at ([a-z0-9-]+\+)?0x[0-9a-f]+: [0-9a-f ]+$'
+	'3 fail: "(1 violations: |victims did not start: )?vector 18 \(#MC\) on cpu 1 at ([a-z0-9-]+\+)?0x[0-9a-f]+ with status 0xb200000000000000: [0-9a-f ]+$'
 match "and what is there" "$(grep -m 1 ',poke,batch,' "$run/results.csv")" '[0-9a-f]{2}, [0-9]+ bytes, '
 match "the screen says that it goes on without it" "$(console traps)" '^poke/batch: 1 CPU stopped by a trap, 2 left$'
 equal "what came after it ran on the CPUs that were left" "$(how poke batch 9)" '2 ok: '
 equal "the end says that a CPU is lost" "$(console traps | tail -n 1)" "end status=1"
 match "machine.csv counts the NMIs" "$(grep ',nmis_unsent,' "$run/machine.csv")" ',[1-9][0-9]*$'
 check "the stick is clean" stick_is_clean traps
+
+# One that says that the state of the CPU is right: on the boot CPU, in a bench that takes its time.
+make_stick contained '--quick --suite soak,sync --toggles 20000\n'
+socket=$PWD/$boot_dir/contained.monitor
+rm -f "$socket" "$boot_dir/contained.log"
+boot contained --smp 3 -- -monitor "unix:$socket,server=on,wait=off" &
+running=$!
+check "suite soak has begun" when '^soak: ' "$boot_dir/contained.log"
+check "a machine check on the boot CPU" monitor "$socket" 'mce 0 4 0xb000000000000000 0x5 0 0'
+wait "$running"
+equal "the boot CPU's: the machine switched itself off" $? 0
+run=$(take contained)
+match "the boot CPU's: it is a row" "$(grep -m 1 ',soak,' "$run/results.csv")" \
+	',fail,"?(1 violations: )?vector 18 \(#MC\) on cpu 0 at [^,]* with status 0xb000000000000000: '
+equal "the boot CPU's: what came after it ran on all CPUs" \
+	"$(awk -F, '$3 == "sync" && $19 == "fail" || $19 == "hang"' "$run/results.csv") $(awk -F, \
+		'$3 == "sync" && $6 == 3' "$run/results.csv" | grep -c .)" " 4"
+equal "the boot CPU's: the end says that a row failed" "$(console contained | tail -n 1)" "end status=1"
+check "the boot CPU's: the stick is clean" stick_is_clean contained
 plan

@@ -47,6 +47,10 @@ bad "an end that there is not" $usage 'poweroff' --then sleep
 bad "an instruction that does not serialise" $usage 'lfence.*mov-cr2' --serialize lfence
 bad "an instruction that this machine has not got" $machine 'mov-cr2: this machine has not got it' \
 	--serialize mov-cr2
+bad "a mode of interrupts that this machine has not got" $machine \
+	'x2apic: this machine has no such choice' --x2apic
+bad "a mode that goes with another way to start CPUs" $usage 'takes --mp-rung sipi' \
+	--x2apic --mp-rung all
 bad "a seed that does not fit" $usage '--seed' --seed 99999999999999999999999
 
 bad "a folder that cannot be made" $medium 'missing/deep' --quick --out missing/deep

@@ -19,7 +19,7 @@ all=check,clock,emulate,forms,places,queue,lock,primitives,alternatives,switch,s
 lacks="needs irq_off|needs ring0"
 grep -qw serialize /proc/cpuinfo || lacks="$lacks|needs serialize"
 alone="needs smp|needs tables_freed|$lacks"
-sizes=1,2,4,8,16,32,64,128,256
+sizes=1,16,64,256
 
 # run NAME OPTION...: a run of its own; $run is its folder
 run() {

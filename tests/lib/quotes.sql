@@ -13,6 +13,10 @@ INSERT INTO quote SELECT run, suite || '/' || bench || ' ' || variant || CASE si
 	WHEN 'tsc_mcycles' THEN printf('%.2f ticks', p50 / 1e3 + 1e-9) WHEN 'ns' THEN printf('%.2f us', p50 / 1e3 + 1e-9)
 	ELSE printf('%d', p50) END FROM f;
 
+-- Counts since a bench began: "hazard/store-4 torn, 25 sites, in all 412".
+INSERT INTO quote SELECT run, suite || '/' || bench || ' ' || variant || ', ' || sites || ' sites, in all ' || max
+	FROM f WHERE suite IN ('hazard', 'protocols') AND unit = 'count';
+
 -- Suites lock and poke as the screen shows them, with their headings.
 CREATE TABLE heading (text TEXT);
 INSERT INTO heading VALUES ('lock 3e 90 none overhead lock/3e'),

@@ -29,7 +29,7 @@ match "without PREFIX it goes to /usr/local" "$(make -n install DESTDIR="$work/x
 
 equal "nothing is wrong with its form" "$(mandoc -Tlint -Wwarning $page 2>&1 | grep -v 'mandoc.db')" ""
 text=$(mandoc -Tascii $page 2>/dev/null | sed 's/.\x08//g')
-options() { grep -oE -- '--[a-z][a-z-]*' | sort -u; }
+options() { grep -oE -- '--[a-z][a-z0-9-]*' | sort -u; }
 match "control: there are options" "$("$B/host/smpoke" --help | options)" '^--suite$'
 equal "its options are those of --help" "$(options <<<"$text")" "$("$B/host/smpoke" --help | options)"
 sentence=$("$B/host/smpoke" --help | tr '\n' ' ' | sed 's/.*Exit code: //')
@@ -38,7 +38,7 @@ equal "so are its exit codes" \
 	"$(grep -oE '\<[0-9] ' <<<"$sentence" | tr -d '\n')"
 for option in batch toggles out; do
 	default=$("$B/host/smpoke" --help | sed -n "s/.*--$option .*Default: //p")
-	[ $option != batch ] || default='powers of two'
+	[ $option != batch ] || default='powers of two.*quick'
 	match "the default of --$option" "$(grep -A4 -E "^ +--$option " <<<"$text" | tr -s ' \n' ' ')" "$default"
 done
 plan

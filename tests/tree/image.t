@@ -37,6 +37,37 @@ equal "the image has the sections of the Makefile's list, all of them" \
 match "the entry point is in .text" "$(tests/tree/pe-sections "$B/smpoke.efi")" '^\.text .* entry$'
 match "it is an EFI application" "$(objdump -p "$B/smpoke.efi")" '^Subsystem[[:space:]]+0*a\>'
 
+nx_compat() { objdump -p "$1" | grep -A 1 DllCharacteristics | grep -qw NX_COMPAT; }
+while read -r image; do
+	check "$image: the header says that nothing is writable and executable" nx_compat "$B/$image"
+	check "$image: and nothing is" sections_are_good "$B/$image"
+done <<<"smpoke.efi
+clang/smpoke.efi"
+match "sections are whole pages" "$(objdump -p "$B/smpoke.efi")" '^SectionAlignment[[:space:]]+0*1000$'
+
+# Firmware that keeps its word maps what is not writable read-only before efi_start() relocates it.
+is_relocated_in() {
+	local at first last
+	read -r _ first last _ < <(tests/tree/pe-sections "$1" | grep "^$2 ")
+	while read -r at; do
+		if [ $((at)) -lt $((first)) ] || [ $((at + 7)) -gt $((last)) ]; then
+			echo "relocated outside of $2: $at" && return 1
+		fi
+	done < <(tests/tree/pe-relocated "$1")
+}
+check "what is relocated is in the section that can be written" is_relocated_in "$B/smpoke.efi" .data
+refute "control: and in no other" 'relocated outside of .rodata' is_relocated_in "$B/smpoke.efi" .rodata
+
+# What sets the flag looks for itself.
+refuses() { cp "$1" "$work/refused.efi" && tools/mark-nx "$work/refused.efi"; }
+perl -0777 -pe 's/(\.data\0\0\0.{28})(....)/$1 . pack("V", unpack("V", $2) | 1 << 29)/se' \
+	"$B/smpoke.efi" >"$work/wx.efi"
+refute "control: a section that is writable and executable is not marked" 'writable and executable' \
+	refuses "$work/wx.efi"
+perl -0777 -pe 's/(\.text\0\0\0.{28})(....)/$1 . pack("V", unpack("V", $2) & ~(1 << 29))/se' \
+	"$B/smpoke.efi" >"$work/code.efi"
+refute "control: nor is code in data" 'has code and cannot be executed' refuses "$work/code.efi"
+
 perl -0777 -pe 's/(\.data\0\0\0.{28})(....)/$1 . pack("V", unpack("V", $2) | 1 << 29)/se' \
 	"$B/smpoke.efi" >"$work/wx.efi"
 refute "control: a section that is writable and executable" 'writable and executable' \
@@ -47,17 +78,18 @@ equal "no name of the list was cut to fit" "$(tr ' ' '\n' <<<"$wanted" | grep -E
 
 # What the PE file does without: tables of the dynamic linker, which nobody reads.
 left_behind() {
-	objdump -h "$1" | awk -v wanted=" $wanted .dynsym .dynstr .hash " '
-		$1 ~ /^[0-9]+$/ { name = $2 }
-		/ALLOC/ && !index(wanted, " " name " ") { print name }'
+	objdump -h "$1" | awk -v wanted=" $wanted .dynamic .dynsym .dynstr .hash " '
+		$1 ~ /^[0-9]+$/ { name = $2; bytes = $3 }
+		/ALLOC/ && bytes !~ /^0+$/ && !index(wanted, " " name " ") { print name }'
 }
 
 equal "no section that is loaded was left out of the image" "$(left_behind "$B/smpoke.so")" ""
-objcopy --rename-section .rela=.orphan "$B/smpoke.so" "$work/orphan.so"
+objcopy --rename-section .relr=.orphan "$B/smpoke.so" "$work/orphan.so"
 equal "control: a section outside of the list" "$(left_behind "$work/orphan.so")" ".orphan"
 
 equal "relocations are of the one kind that the start-up code does" \
-	"$(readelf -rW "$B/smpoke.so" | awk '/R_X86_64/ && $3 != "R_X86_64_RELATIVE"')" ""
+	"$(readelf -rW "$B/smpoke.so" | grep R_X86_64)" ""
+check "and there are some" test "$(tests/tree/pe-relocated "$B/smpoke.efi" | wc -l)" -gt 1000
 equal "no symbol is undefined" "$(nm -u "$B/smpoke.so")" ""
 equal "no vector register is used, which a trap would not save, but by the one store of 16 bytes" \
 	"$(objdump -d --no-show-raw-insn "$B/smpoke.so" | awk '/^[0-9a-f]+ </ { function_name = $2 }

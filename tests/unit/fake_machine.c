@@ -83,6 +83,11 @@ int machine_start_select(enum machine_start how)
 	return how == START_TIMER ? -ERR_UNSUPPORTED : 0;
 }
 
+int machine_x2apic_select(void)
+{
+	return fake.has_x2apic ? 0 : -ERR_UNSUPPORTED;
+}
+
 static void (*before_start)(void *ctx, enum machine_start how);
 static void *before_start_ctx;
 
@@ -103,6 +108,13 @@ int machine_start_cpus(u32 nr_wanted, const char **ret_reason)
 	fake.nr_cpus = nr_wanted && nr_wanted < fake.nr_come ? nr_wanted : fake.nr_come;
 	*ret_reason = fake.nr_come < fake.nr_present ? "CPU 3 did not answer" : NULL;
 	return 0;
+}
+
+int machine_stage(cpu_fn fn, void *arg)
+{
+	if (!fake.stage_error)
+		fn(arg);
+	return fake.stage_error;
 }
 
 int machine_stop_cpus(void)
@@ -162,6 +174,14 @@ u64 machine_ticks(u64 ns)
 u64 machine_ns(u64 tsc_ticks)
 {
 	return tsc_ticks;
+}
+
+const char *machine_next_warning(void)
+{
+	const char *warning = fake.warning;
+
+	fake.warning = NULL;
+	return warning;
 }
 
 void machine_for_each_fact(void (*emit)(void *ctx, const char *key, const char *value), void *ctx)
@@ -259,7 +279,7 @@ int machine_state_write(const char *text)
 	return 0;
 }
 
-void machine_deadman(u64 ns, void (*last)(void *ctx), void *ctx)
+void machine_deadman(u64 ns, void (*last)(void *ctx, const char *why), void *ctx)
 {
 	fake.deadman_ns = ns;
 	fake.deadman = last;

@@ -32,7 +32,7 @@ struct fake_machine {
 	u32 lost_cpus; /* bit mask */
 	u32 dead_cpus; /* how many machine_forget_dead_cpus() will find */
 	struct machine_time time;
-	int text_poke_error, open_error, stop_error;
+	int text_poke_error, open_error, stop_error, stage_error;
 	const char *create_fails; /* name of the file that cannot be made */
 	const char *write_fails; /* name of the file whose medium fails ... */
 	size_t write_fails_behind; /* ... behind that many bytes */
@@ -52,6 +52,8 @@ struct fake_machine {
 	char state[512]; /* as machine_state_write() left it */
 	char states[64][128]; /* each that was written */
 	u32 nr_states;
+	const char *warning; /* of machine_next_warning(), once */
+	bool has_x2apic;
 	u32 left_out; /* ways to start CPUs */
 	enum core_clock core_clock;
 	u64 core_percent; /* cycles of the core for a hundred ticks */
@@ -60,7 +62,7 @@ struct fake_machine {
 	bool has_smis, has_switches;
 	u64 smis, switches;
 	u64 deadman_ns;
-	void (*deadman)(void *ctx);
+	void (*deadman)(void *ctx, const char *why);
 	void *deadman_ctx;
 	char console[64 * 1024];
 	size_t console_len;

@@ -50,7 +50,8 @@ static void what_is_no_instruction_or_not_whole_is_shown_as_bytes(void **state)
 	expect_text(&fault, "vector 6 (#UD) on cpu 0 at 0x10: e8 01 02, no instruction");
 	fault.nr_bytes = 0;
 	fault.vector = TRAP_MC;
-	expect_text(&fault, "vector 18 (#MC) on cpu 0 at 0x10: unreadable");
+	fault.addr = 0xb0000000;
+	expect_text(&fault, "vector 18 (#MC) on cpu 0 at 0x10 with status 0xb0000000: unreadable");
 }
 
 static void the_longest_fits(void **state)

@@ -7,18 +7,13 @@
 
 #include "mp_fixture.h"
 
+static u32 nr_before[NR_MACHINE_STARTS], leave_out;
+
 static int set_up(void **state)
 {
 	(void)state;
-	memset(&fw, 0, sizeof(fw));
-	memset(aps, 0, sizeof(aps));
-	memset(slots, 0, sizeof(slots));
-	for (u32 i = 0; i < NR_APS; i++) {
-		slots[i].apic_id = 100 + i;
-		slots[i].mp_number = 10 + i;
-	}
-	firmware.bs = &boot_services;
-	nr_numbered = nr_events = bare_depth = leave_out = 0;
+	mp_reset();
+	leave_out = 0;
 	memset(nr_before, 0, sizeof(nr_before));
 	return 0;
 }
@@ -26,32 +21,29 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	for (u32 i = 0; i < NR_APS; i++) {
-		store_release(&slots[i].stop, true);
-		if (aps[i].running)
-			pthread_join(aps[i].thread, NULL);
-		aps[i].running = false;
-	}
-	return bare_depth;
+	return mp_join();
 }
 
 static void count_before(void *ctx, enum machine_start how)
 {
 	assert_ptr_equal(ctx, nr_before);
 	/* Nothing of it has happened yet. */
-	assert_int_equal(how == START_SIPI   ? fw.nr_own
-			 : how == START_ALL  ? fw.nr_all
-			 : how == START_EACH ? fw.nr_each
-					     : fw.nr_waiting,
+	assert_int_equal(how == START_SIPI    ? fw.nr_own
+			 : how == START_ALL   ? fw.nr_all
+			 : how == START_EACH  ? fw.nr_each
+			 : how == START_TIMER ? fw.nr_waiting
+					      : 0,
 			 0);
 	nr_before[how]++;
 }
 
 static const char *climb(enum machine_start wanted)
 {
-	struct mp_cpus cpus = { &services, slots,	 NR_APS,    ap_entry, own_prepare,
-				own_start, count_before, nr_before, leave_out };
+	struct mp_cpus cpus = mp_cpus;
 
+	cpus.before = count_before;
+	cpus.ctx = nr_before;
+	cpus.leave_out = leave_out;
 	return mp_ladder_climb(&cpus, wanted, 1 + NR_APS);
 }
 
@@ -139,17 +131,20 @@ static void firmware_that_refuses_everything_leaves_one_cpu_and_says_what_it_sai
 	assert_non_null(strstr(reason, "all: firmware does not start CPUs without waiting"));
 	assert_non_null(strstr(reason, "each: firmware does not understand the request"));
 	assert_non_null(strstr(reason, "timer: firmware says that the other CPUs are busy"));
+	assert_non_null(strstr(reason, "conductor: firmware says that the other CPUs are busy"));
 	assert_int_equal(mp_ladder_rung(), START_UP);
 	assert_int_equal(fw.nr_own, 0);
 	expect_home();
 }
 
-static void no_events_no_cpus(void **state)
+static void no_events_no_cpus_but_those_that_are_waited_for(void **state)
 {
 	(void)state;
 	fw.no_events = true;
 	assert_non_null(climb(START_AUTO));
-	assert_int_equal(fw.nr_all + fw.nr_each + fw.nr_waiting, 0);
+	assert_int_equal(fw.nr_all + fw.nr_each, 0);
+	assert_int_equal(fw.nr_waiting, 1);
+	assert_int_equal(mp_ladder_rung(), START_CONDUCTOR);
 	expect_home();
 }
 
@@ -161,7 +156,7 @@ static void a_lie_is_found_out_and_the_next_way_is_tried(void **state)
 	assert_string_equal(mp_ladder_result(START_ALL), "firmware started CPUs and none came");
 	assert_int_equal(fw.nr_all, 1);
 	assert_int_equal(fw.nr_each, NR_APS);
-	assert_int_equal(fw.nr_waiting, 1);
+	assert_int_equal(fw.nr_waiting, 2);
 	assert_int_equal(mp_ladder_rung(), START_UP);
 	expect_home();
 }
@@ -191,7 +186,7 @@ static void a_cpu_that_is_late_turns_round(void **state)
 
 static void a_cpu_that_is_lost_is_named_and_not_forgotten(void **state)
 {
-	for (enum machine_start way = START_ALL; way < START_SIPI; way++) {
+	for (enum machine_start way = START_ALL; way < START_CONDUCTOR; way++) {
 		set_up(state);
 		fw.loses[0] = true;
 		assert_non_null(strstr(climb(way), "1 of 3 other CPUs, APIC ids 100"));
@@ -214,7 +209,7 @@ static void silence_at_the_end_is_no_failure_but_firmware_is_not_gone_back_to(vo
 
 static void one_way_can_be_forced(void **state)
 {
-	for (enum machine_start way = START_ALL; way < START_SIPI; way++) {
+	for (enum machine_start way = START_ALL; way < START_CONDUCTOR; way++) {
 		set_up(state);
 		assert_null(climb(way));
 		assert_int_equal(mp_ladder_rung(), way);
@@ -272,10 +267,8 @@ static void each_way_is_told_of_before_and_those_that_hung_are_left_out(void **s
 
 static void those_above_the_number_wanted_come_and_are_not_used(void **state)
 {
-	struct mp_cpus cpus = { &services, slots, NR_APS, ap_entry, NULL, NULL, NULL, NULL, 0 };
-
 	(void)state;
-	assert_null(mp_ladder_climb(&cpus, START_AUTO, 2));
+	assert_null(mp_ladder_climb(&mp_cpus, START_AUTO, 2));
 	assert_int_equal(nr_numbered, 1);
 	expect_home();
 	assert_int_equal(fw.nr_stopped, NR_APS);
@@ -292,7 +285,7 @@ int main(void)
 		TEST(the_run_goes_on_in_a_timer_event_when_firmware_only_waits),
 		TEST(a_timer_that_does_not_come_is_not_waited_for),
 		TEST(firmware_that_refuses_everything_leaves_one_cpu_and_says_what_it_said),
-		TEST(no_events_no_cpus),
+		TEST(no_events_no_cpus_but_those_that_are_waited_for),
 		TEST(a_lie_is_found_out_and_the_next_way_is_tried),
 		TEST(no_second_way_is_tried_while_firmware_has_not_ended_the_first),
 		TEST(a_cpu_that_is_late_turns_round),

@@ -76,6 +76,23 @@ static void nothing_asked_for_means_the_documented_defaults(void **state)
 	assert_int_equal(options.then, MACHINE_THEN_EXIT);
 }
 
+static void the_plan_says_how_many_sizes_unless_they_are_given(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("--quick"), 0);
+	assert_int_equal(options.nr_batches, 4);
+	assert_int_equal(options.batch[0], 1);
+	assert_int_equal(options.batch[3], 256);
+	assert_int_equal(parse("--full"), 0);
+	assert_int_equal(options.nr_batches, 18);
+	for (u32 i = 1; i < options.nr_batches; i++)
+		assert_true(options.batch[i] > options.batch[i - 1]);
+	assert_int_equal(options.batch[17], 256);
+	assert_int_equal(parse("--batch 5 --full"), 0);
+	assert_int_equal(options.nr_batches, 1);
+	assert_int_equal(options.batch[0], 5);
+}
+
 static void expect_all_set(void)
 {
 	assert_true(!options.suite_wanted[0] && options.suite_wanted[1] && options.suite_wanted[2]);
@@ -140,7 +157,7 @@ static void an_unknown_word_is_named_with_all_that_there_are(void **state)
 	static const char there_are[] =
 		"no such option; there are --help, --version, --list, --suite, --cpus, --batch, "
 		"--toggles, --seed, --quick, --full, --out, --serialize, --mp-rung, "
-		"--noreplace-smp, --smp-alt-boot, --smp-alt-two-way, --then";
+		"--x2apic, --noreplace-smp, --smp-alt-boot, --smp-alt-two-way, --then";
 	char want[320];
 
 	(void)state;
@@ -433,7 +450,7 @@ static void help_fits_one_screen_and_names_every_option(void **state)
 		"--out",	   "--then",	     "--list",
 		"--version",	   "--serialize",    "--toggles",
 		"--noreplace-smp", "--smp-alt-boot", "--smp-alt-two-way",
-		"--mp-rung",
+		"--mp-rung",	   "--x2apic",
 	};
 	u32 column = 0, nr_lines = 0;
 
@@ -452,6 +469,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_asked_for_means_the_documented_defaults),
+		cmocka_unit_test(the_plan_says_how_many_sizes_unless_they_are_given),
 		cmocka_unit_test(both_spellings_of_every_value_mean_the_same),
 		cmocka_unit_test(words_without_value_are_taken_alone),
 		cmocka_unit_test(the_last_of_two_wins_and_lists_do_not_pile_up),

@@ -17,7 +17,7 @@ static char error[384], words[128];
 /* The words of @line, separated by single blanks, as a command line. */
 static int parse(const char *line)
 {
-	const char *argv[8];
+	const char *argv[16];
 	struct smpoke_args args = { .argv = argv, .default_then = MACHINE_THEN_EXIT };
 
 	strcpy(words, line);
@@ -57,7 +57,8 @@ static void the_serialising_instruction_is_taken_by_name_alone(void **state)
 
 static void the_way_to_start_cpus_is_taken_by_name_alone(void **state)
 {
-	static const char *const names[] = { "auto", "all", "each", "timer", "sipi", "up" };
+	static const char *const names[] = { "auto",	  "all",  "each", "timer",
+					     "conductor", "sipi", "up" };
 	char line[64], text[256];
 
 	(void)state;
@@ -73,9 +74,31 @@ static void the_way_to_start_cpus_is_taken_by_name_alone(void **state)
 	}
 	assert_int_equal(NR_MACHINE_STARTS, ARRAY_SIZE(names));
 	expect_error("--mp-rung A", -ERR_INVAL,
-		     "--mp-rung A: must be auto, all, each, timer, sipi or up");
+		     "--mp-rung A: must be auto, all, each, timer, conductor, sipi or up");
 	expect_error("--mp-rung", -ERR_INVAL,
-		     "--mp-rung: needs auto, all, each, timer, sipi or up");
+		     "--mp-rung: needs auto, all, each, timer, conductor, sipi or up");
+}
+
+static void x2apic_goes_with_one_way_to_start_cpus(void **state)
+{
+	char text[256];
+
+	(void)state;
+	assert_int_equal(parse("--x2apic"), 0);
+	assert_true(options.x2apic);
+	assert_int_equal(options.mp_rung, START_SIPI);
+	options_describe(&options, suite_names, text, sizeof(text));
+	assert_non_null(strstr(text, "--mp-rung sipi --x2apic"));
+	assert_int_equal(parse(text), 0);
+	assert_true(options.x2apic);
+	assert_int_equal(parse("--x2apic --mp-rung sipi"), 0);
+	assert_int_equal(parse("--mp-rung auto --x2apic"), 0);
+	assert_int_equal(options.mp_rung, START_SIPI);
+	expect_error("--mp-rung all --x2apic", -ERR_INVAL,
+		     "--x2apic: takes --mp-rung sipi, not all");
+	expect_error("--x2apic --mp-rung up", -ERR_INVAL, "--x2apic: takes --mp-rung sipi, not up");
+	assert_int_equal(parse("--mp-rung sipi"), 0);
+	assert_false(options.x2apic);
 }
 
 int main(void)
@@ -83,6 +106,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_serialising_instruction_is_taken_by_name_alone),
 		cmocka_unit_test(the_way_to_start_cpus_is_taken_by_name_alone),
+		cmocka_unit_test(x2apic_goes_with_one_way_to_start_cpus),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,7 +45,7 @@ static void what_is_about_to_run_is_known_and_has_its_deadline(void **state)
 	assert_non_null(strstr(fake.states[0], " 0 bench\n"));
 	assert_non_null(strstr(fake.states[1], " 1 bench\n"));
 	assert_int_equal(fake.deadman_ns, 120 * NSEC_PER_SEC);
-	fake.deadman(fake.deadman_ctx);
+	fake.deadman(fake.deadman_ctx, "no end: the machine is started again");
 	assert_non_null(strstr(fake_file("log.txt"), "] no end: the machine is started again\n"));
 }
 
@@ -93,6 +93,27 @@ static void a_trap_in_any_step_fails_its_bench_and_no_other(void **state)
 	}
 }
 
+static void cpus_that_cannot_be_had_for_a_bench_cost_its_rows(void **state)
+{
+	struct csv_fields row;
+
+	(void)state;
+	fake.stage_error = -ERR_TIMEOUT;
+	run();
+	assert_true(read_row(&row, "results.csv", 1));
+	assert_string_equal(row.field[COL_STATUS], "hang");
+	assert_string_equal(row.field[COL_REASON], "stage: timeout");
+	expect_empty(&row, COL_N, COL_VIOLATIONS);
+	assert_int_equal(script.nr_setups, 0);
+	assert_int_equal(totals.nr_fail, 2);
+	end(NULL);
+	begin(NULL);
+	fake.stage_error = -ERR_BUSY;
+	run();
+	assert_true(read_row(&row, "results.csv", 1));
+	assert_string_equal(row.field[COL_STATUS], "fail");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -100,6 +121,7 @@ int main(void)
 		TEST(what_is_about_to_run_is_known_and_has_its_deadline),
 		TEST(a_dead_cpu_is_said_and_the_next_bench_does_without_it),
 		TEST(a_trap_in_any_step_fails_its_bench_and_no_other),
+		TEST(cpus_that_cannot_be_had_for_a_bench_cost_its_rows),
 	};
 
 	return cmocka_run_group_tests_name("runner_stops", tests, NULL, NULL);

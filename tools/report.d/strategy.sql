@@ -1,8 +1,13 @@
 -- SPDX-License-Identifier: MIT
 INSERT INTO panel SELECT nr, run FROM runs;
 INSERT INTO series VALUES (0, 'one change of all sites', 'dot');
-CREATE TEMP TABLE place AS SELECT bench, row_number() OVER (ORDER BY min(row)) - 1 AS y
-	FROM measured WHERE suite = 'strategy' AND variant = 'change' AND p50 > 0 GROUP BY bench;
-INSERT INTO figure SELECT run_nr, 0, y, bench, 'µs', n, kept, p50 / 1e3, low / 1e3, high / 1e3, drifted,
-	p99 / 1e3, bench FROM measured JOIN place USING (bench)
-	WHERE suite = 'strategy' AND variant = 'change' AND p50 > 0;
+-- Of the sizes two, and of the numbers of CPUs the largest; runs before 2026-11-30 have the size in the name.
+CREATE TEMP TABLE drawn AS SELECT *, bench || CASE WHEN bench GLOB '*-[0-9]*' THEN '' ELSE '-' || sites END AS shown
+	FROM measured WHERE suite = 'strategy' AND variant = 'change' AND p50 > 0
+	AND (sites IN (16, 256) OR bench GLOB '*-[0-9]*')
+	AND cpus = (SELECT max(cpus) FROM measured AS m WHERE m.run_nr = measured.run_nr
+		AND m.suite = 'strategy' AND m.bench = measured.bench);
+CREATE TEMP TABLE place AS SELECT shown, row_number() OVER (ORDER BY min(row)) - 1 AS y
+	FROM drawn GROUP BY shown;
+INSERT INTO figure SELECT run_nr, 0, y, shown, 'µs', n, kept, p50 / 1e3, low / 1e3, high / 1e3, drifted,
+	p99 / 1e3, shown FROM drawn JOIN place USING (shown);
