@@ -49,21 +49,21 @@ CORE = alternative alternative_boot alternative_site alternative_table cpu_featu
 	tracer
 BENCH = all_cpus answers assemble bench cell change client contended cpu_picks csv draft \
 	emulation executor facts fault_text flood floor format imm_sites line_holder lock_insn \
-	main menu module_del module_loading options options_file options_text others pass_clock \
-	patched peaks peers picture primitive refused region region_locks region_sequences \
-	region_sites results rows runner screen stages stats strategy stress suite_alternatives \
-	suite_check suite_clients suite_clock suite_emulate suite_forms suite_hazard \
-	suite_hotplug suite_int3 suite_interfere suite_lock suite_module suite_places suite_poke \
-	suite_primitives suite_propagation suite_protocols suite_queue suite_queue_context \
-	suite_soak suite_strategy suite_switch suite_sync suite_victim suites summary switch_time \
-	target text together toggle trapped_sites two_patchers victim
-EFI_C = acpi alloc apic arena args away canvas clock code conductor console cpu_look \
-	cpu_state cpus deadman devices drawing facts fatal files firmware font guard identify idt \
-	image interrupt keys machine_check main memory mp mp_ladder mp_list mp_timer nmi paging \
-	results rungs screen sipi smbios start state strings sync text time topology \
+	loop_cost main menu module_del module_loading options options_file options_text others \
+	pass_clock patched peaks peers picture primitive refused region region_locks \
+	region_sequences region_sites results rows runner runner_rows screen stages stats \
+	strategy stress suite_alternatives suite_check suite_clients suite_clock suite_emulate \
+	suite_forms suite_hazard suite_hotplug suite_int3 suite_interfere suite_lock suite_module \
+	suite_places suite_poke suite_primitives suite_propagation suite_protocols suite_queue \
+	suite_queue_context suite_soak suite_strategy suite_switch suite_sync suite_victim suites \
+	summary switch_time tags target text together toggle trapped_sites two_patchers victim
+EFI_C = acpi alloc apic arena args away canvas clock code conductor console core_clock \
+	cpu_look cpu_state cpus deadman devices drawing facts fatal files firmware font guard \
+	identify idt image interrupt keys machine_check main memory mp mp_ladder mp_list mp_timer \
+	nmi paging results rungs screen sipi smbios start state strings sync text time topology \
 	trap_handlers volume
 EFI_S = ap_entry catch selftest switch trampoline vectors
-HOST = alias clock cpus facts files image interrupt machine main near own_text pages \
+HOST = alias clock cpus facts files image interrupt machine main near noise own_text pages \
 	results sync text traps
 HOST_S = selftest
 ZYDIS_C = Decoder DecoderData Encoder EncoderData Register SharedData Utils

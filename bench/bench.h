@@ -32,6 +32,7 @@ struct bench_run {
 	u32 sites; /* for results.csv; set by set-up, or by the runner for per_batch */
 	u64 seed; /* differs from bench to bench, follows from --seed */
 	u64 floor[BENCH_MAX_SERIES]; /* 0 = none; may be set any time before tear-down */
+	s64 cancelled[BENCH_MAX_SERIES]; /* taken off every sample, in its unit; 0 = nothing */
 	u64 violations; /* of the invariants this bench watches */
 	char reason[BENCH_REASON_BYTES]; /* why it failed or was skipped */
 	void *priv; /* the suite's own */

@@ -58,6 +58,15 @@ void csv_number(struct csv_row *row, u64 value)
 	csv_text(row, text);
 }
 
+void csv_signed(struct csv_row *row, s64 value)
+{
+	char text[24];
+
+	format(text, sizeof(text), "%s%lu", value < 0 ? "-" : "",
+	       value < 0 ? -(u64)value : (u64)value);
+	csv_text(row, text);
+}
+
 void csv_empty(struct csv_row *row)
 {
 	csv_text(row, "");

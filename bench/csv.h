@@ -21,6 +21,7 @@ struct csv_row {
 void csv_begin(struct csv_row *row);
 void csv_text(struct csv_row *row, const char *text); /* quoted where it must be */
 void csv_number(struct csv_row *row, u64 value);
+void csv_signed(struct csv_row *row, s64 value);
 void csv_empty(struct csv_row *row);
 
 /* csv_end() - add the line end. Return: 0, or -ERR_RANGE when the row did not fit. */

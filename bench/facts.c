@@ -3,6 +3,7 @@
 
 #include "format.h"
 #include "machine.h"
+#include "machine_noise.h"
 
 #define NR_CAPS 32
 
@@ -19,7 +20,8 @@ bool facts_emulated(void)
 /* Keys written here: a machine that says them, too, must not make the key stand there twice. */
 static bool is_own_key(const char *key)
 {
-	static const char *const own[] = { "version", "build", "compiler", "env", "emulated" };
+	static const char *const own[] = { "version",  "build",	     "compiler",	 "env",
+					   "emulated", "core_clock", "core_clock_reason" };
 
 	for (u32 i = 0; i < ARRAY_SIZE(own); i++) {
 		if (text_equal(own[i], key))
@@ -132,6 +134,15 @@ static void write_run(struct results *results, const struct options *options,
 	write_number(results, "samples_per_row_cap", results->samples_per_row);
 }
 
+static void write_core_clock(struct results *results)
+{
+	const char *why;
+
+	results_fact(results, "core_clock", core_clock_name(machine_core_clock(&why)));
+	if (why)
+		results_fact(results, "core_clock_reason", why);
+}
+
 void facts_write(struct results *results, const struct options *options,
 		 const char *const *suite_names, const char *up_reason, struct facts *ret)
 {
@@ -141,5 +152,6 @@ void facts_write(struct results *results, const struct options *options,
 	write_run(results, options, suite_names);
 	write_marks(results, up_reason);
 	write_caps(results);
+	write_core_clock(results);
 	machine_for_each_fact(emit, &sink);
 }

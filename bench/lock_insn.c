@@ -45,11 +45,11 @@ static void emit(struct assembler *a, const void *arg, u32 i)
 }
 
 int lock_insn_build(struct region *ret, const struct lock_insn *insn,
-		    const struct lock_layout *layout, bool lock, bool empty)
+		    const struct lock_layout *layout, bool lock, u32 times)
 {
 	struct emitted e = { insn, layout, lock };
 
-	return region_build_loop(ret, empty ? 0 : layout->nr_ops, emit, &e);
+	return region_build_loop(ret, times * layout->nr_ops, emit, &e);
 }
 
 /* ---- As C ---- */
@@ -156,7 +156,8 @@ static u64 result(struct model *m, const struct lock_insn *insn, u64 *reg, u64 o
 	}
 }
 
-void lock_insn_model(u8 *lines, const struct lock_insn *insn, const struct lock_layout *layout)
+void lock_insn_model(u8 *lines, const struct lock_insn *insn, const struct lock_layout *layout,
+		     u32 times)
 {
 	struct model m = { .rax = REGION_START_VALUE, .rdx = REGION_START_VALUE };
 
@@ -164,7 +165,7 @@ void lock_insn_model(u8 *lines, const struct lock_insn *insn, const struct lock_
 		return;
 	for (u32 i = 0; i < REGION_LINES; i++)
 		m.reg[i] = REGION_START_VALUE;
-	for (u32 i = 0; i < layout->nr_ops; i++) {
+	for (u32 i = 0; i < times * layout->nr_ops; i++) {
 		u32 place = place_of(layout, i);
 		u8 *at = lines + offset_of(insn, layout, place);
 

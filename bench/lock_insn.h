@@ -29,23 +29,24 @@ struct lock_layout {
 	bool split; /* half of each lies in the next line */
 };
 
-#define LOCK_LINES_BYTES (64 * 128 + CACHE_LINE_BYTES) /* enough for every layout */
+#define LOCK_LINES_BYTES (128 * 128 + CACHE_LINE_BYTES) /* enough for every layout */
 
 /**
- * lock_insn_build() - a loop over layout->nr_ops operations, to be called as rmw_fn
- * @empty: without any operation
+ * lock_insn_build() - a loop over @times layout->nr_ops operations, to be called as rmw_fn
+ * @times: 0 is the loop without any operation
  *
  * Return: as region_build_rmw().
  */
 int lock_insn_build(struct region *ret, const struct lock_insn *insn,
-		    const struct lock_layout *layout, bool lock, bool empty);
+		    const struct lock_layout *layout, bool lock, u32 times);
 
 /* lock_insn_fill() - every operand becomes @value, in both halves where there are two; the rest A5
  */
 void lock_insn_fill(u8 *lines, const struct lock_insn *insn, const struct lock_layout *layout,
 		    u32 value);
 
-/* lock_insn_model() - what one pass leaves in @lines */
-void lock_insn_model(u8 *lines, const struct lock_insn *insn, const struct lock_layout *layout);
+/* lock_insn_model() - what one pass over @times layout->nr_ops operations leaves in @lines */
+void lock_insn_model(u8 *lines, const struct lock_insn *insn, const struct lock_layout *layout,
+		     u32 times);
 
 #endif

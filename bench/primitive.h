@@ -52,7 +52,7 @@ struct primitive_node {
 typedef u64 (*primitive_fn)(struct primitive_data *data, u64 nr_passes,
 			    struct primitive_node *node);
 
-#define PRIMITIVE_MAX_PAIRS 16
+#define PRIMITIVE_MAX_PAIRS 32
 
 /**
  * primitive_build() - a loop over @nr_pairs pairs

@@ -77,7 +77,7 @@ int region_finish_locks(struct draft *draft, struct region *ret, int err)
 	return err;
 }
 
-static void emit_loop(struct assembler *a, u32 nr_ops, region_emit emit, const void *arg)
+static void emit_loop(struct assembler *a, struct region *ret, region_emit emit, const void *arg)
 {
 	u64 loop;
 
@@ -89,8 +89,10 @@ static void emit_loop(struct assembler *a, u32 nr_ops, region_emit emit, const v
 		asm_mov_imm(a, line_reg[line], REGION_START_VALUE);
 	asm_align(a, CACHE_LINE_BYTES);
 	loop = asm_here(a);
-	for (u32 i = 0; i < nr_ops; i++)
+	for (u32 i = 0; i < ret->nr_ops; i++)
 		emit(a, arg, i);
+	ret->body = (const u8 *)loop;
+	ret->body_end = (const u8 *)asm_here(a);
 	asm_sub_imm(a, ASM_RSI, 1);
 	asm_jnz(a, ASM_NEAR, loop);
 	asm_pop(a, ASM_RBP);
@@ -104,8 +106,8 @@ int region_build_loop(struct region *ret, u32 nr_ops, region_emit emit, const vo
 	int err = draft_begin(&draft, ret, nr_ops * RMW_MAX_BYTES + RMW_FRAME_BYTES, PAGE_BYTES, 0);
 
 	if (!err) {
-		emit_loop(&draft.a, nr_ops, emit, arg);
 		ret->nr_ops = nr_ops;
+		emit_loop(&draft.a, ret, emit, arg);
 	}
 	return region_finish_locks(&draft, ret, err);
 }

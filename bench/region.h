@@ -21,6 +21,7 @@ struct region {
 	s32 *locks, *locks_end; /* .smp_locks: self-relative offsets of the LOCK bytes */
 	size_t locks_bytes; /* allocated */
 	u32 nr_ops; /* operations in one pass of the loop */
+	const u8 *body, *body_end; /* those of region_build_loop() */
 	struct module *module; /* what it is loaded as */
 };
 

@@ -2,6 +2,7 @@
 #include "results.h"
 
 #include "bulk.h"
+#include "fault.h"
 #include "format.h"
 #include "machine.h"
 #include "mem.h"
@@ -22,7 +23,8 @@ struct file_kind {
 static const struct file_kind file_kinds[NR_RESULTS_FILES] = {
 	[RESULTS_ROWS] = { "results.csv",
 			   "schema,run,suite,bench,variant,cpus,sites,unit,n,min,p50,p90,p99,p999,"
-			   "max,mad,floor,violations,status,reason,env,peak_low,peak_high\n",
+			   "max,mad,floor,violations,status,reason,env,peak_low,peak_high,"
+			   "cancelled,smis,gap_ns,switches,ratio_begin,ratio_end\n",
 			   512 * KIB, 0 },
 	[RESULTS_SAMPLES] = { "samples.csv", "schema,run,row,i,value\n", 0, 0 },
 	[RESULTS_MACHINE] = { "machine.csv", "schema,run,key,value\n", 32 * KIB, RESERVE_BYTES },
@@ -197,6 +199,33 @@ static void add_peaks(struct csv_row *csv, const struct peaks *peaks)
 	csv_number(csv, peaks->high);
 }
 
+static void add_cancelled(struct csv_row *csv, const struct result_row *row)
+{
+	if (row->measured && row->cancelled)
+		csv_signed(csv, row->cancelled);
+	else
+		csv_empty(csv);
+}
+
+static void add_known(struct csv_row *csv, bool known, u64 value)
+{
+	if (known)
+		csv_number(csv, value);
+	else
+		csv_empty(csv);
+}
+
+static void add_tags(struct csv_row *csv, const struct result_row *row)
+{
+	const struct row_tags *tags = &row->tags;
+
+	add_known(csv, row->measured && tags->has_smis, tags->smis);
+	add_known(csv, row->measured, tags->gap_ns);
+	add_known(csv, row->measured && tags->has_switches, tags->switches);
+	add_known(csv, row->measured && tags->has_ratio, tags->ratio_begin);
+	add_known(csv, row->measured && tags->has_ratio, tags->ratio_end);
+}
+
 int results_row(struct results *results, const struct result_row *row)
 {
 	struct csv_row *csv = &results->row;
@@ -217,6 +246,8 @@ int results_row(struct results *results, const struct result_row *row)
 	csv_text(csv, row->reason);
 	csv_text(csv, machine_env());
 	add_peaks(csv, &row->peaks);
+	add_cancelled(csv, row);
+	add_tags(csv, row);
 	error = csv_end(csv);
 	if (!error)
 		error = put_bytes(&results->files[RESULTS_ROWS], csv->text, csv->len, 0);
@@ -243,7 +274,12 @@ void results_samples(struct results *results, u32 row, const u64 *values, size_t
 {
 	struct csv_row *csv = &results->row;
 
-	for (size_t i = 0; i < n && i < results->samples_per_row; i++) {
+	size_t nr = n < results->samples_per_row ? n : results->samples_per_row;
+
+	for (size_t j = 0; j < nr; j++) {
+		/* From all of the time, not the first; each with its true number. */
+		size_t i = fault(SAMPLES_FIRST) ? j : j * n / nr;
+
 		/* Once full, it stays so: a gap in the middle would look like a complete file. */
 		if (results->files[RESULTS_SAMPLES].full)
 			return;

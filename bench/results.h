@@ -13,6 +13,7 @@
 #include "machine_io.h"
 #include "peaks.h"
 #include "stats.h"
+#include "tags.h"
 #include "types.h"
 
 #define RESULTS_SCHEMA 1
@@ -36,6 +37,8 @@ struct result_row {
 	struct stats stats;
 	struct peaks peaks;
 	u64 floor; /* 0 = none */
+	s64 cancelled; /* taken off every sample; 0 = nothing */
+	struct row_tags tags;
 	u64 violations;
 	enum row_status status;
 	char reason[BENCH_REASON_BYTES];
@@ -91,7 +94,10 @@ void results_open_nowhere(struct results *results);
 int results_row(struct results *results, const struct result_row *row);
 
 /**
- * results_samples() - the first samples_per_row values of a series, in the order they were taken
+ * results_samples() - samples_per_row values of a series, or all, in the order they were taken
+ *
+ * Where there are more, those that are kept are spread evenly over all of them, and the column i
+ * has the number of each among all: the first is 0.
  * @row: number of its row in results.csv, from 1
  */
 void results_samples(struct results *results, u32 row, const u64 *values, size_t n);

@@ -5,11 +5,12 @@
 #include "format.h"
 #include "machine.h"
 #include "mem.h"
+#include "runner_rows.h"
 #include "screen.h"
 #include "text_patching.h"
 #include "x86.h"
 
-#define SAMPLES_MAX 4096u
+#define SAMPLES_MAX RUNNER_SAMPLES_MAX
 #define SAMPLES_MIN 20u
 #define NR_WARM_UPS 2
 #define HARD_LIMIT 10 /* budgets */
@@ -22,13 +23,6 @@ static const struct runner_plan plans[] = {
 };
 
 _Static_assert(SAMPLES_MAX >= 4096, "samples_per_row of every plan must be there to be written");
-
-/* How a bench ended, for its rows. */
-struct outcome {
-	enum row_status status;
-	bool measured;
-	size_t nr_samples;
-};
 
 const struct runner_plan *runner_plan(enum plan plan)
 {
@@ -72,8 +66,9 @@ static u32 nr_sizes(const struct options *options, const struct bench *bench)
 }
 
 /* How many times a bench will run, or how many rows that gives. */
-static u32 count(const struct options *options, const struct suite *const *list, bool rows)
+static u32 count(const struct runner *runner, const struct suite *const *list, bool rows)
 {
+	const struct options *options = runner->options;
 	u32 nr = 0;
 
 	for (u32 s = 0; list[s]; s++) {
@@ -82,7 +77,7 @@ static u32 count(const struct options *options, const struct suite *const *list,
 		for (u32 b = 0; b < list[s]->nr_benches; b++) {
 			const struct bench *bench = &list[s]->benches[b];
 
-			nr += (rows ? bench->nr_series : 1) * nr_sizes(options, bench);
+			nr += (rows ? runner_nr_rows(runner, bench) : 1) * nr_sizes(options, bench);
 		}
 	}
 	return nr;
@@ -92,14 +87,18 @@ int runner_init(struct runner *runner, const struct options *options, struct res
 		const struct suite *const *list)
 {
 	const struct runner_plan *plan = runner_plan(options->plan);
-	u32 nr_rows = count(options, list, true);
-	size_t fair_share = plan->samples_bytes / SAMPLE_ROW_BYTES / (nr_rows ? nr_rows : 1);
+	size_t fair_share;
+	const char *why;
+	u32 nr_rows;
 
 	memset(runner, 0, sizeof(*runner));
 	runner->options = options;
 	runner->results = results;
+	runner->has_core = machine_core_clock(&why) != CORE_CLOCK_NONE;
+	nr_rows = count(runner, list, true);
 	runner->max_rows = nr_rows;
-	runner->nr_runs = count(options, list, false);
+	runner->nr_runs = count(runner, list, false);
+	fair_share = plan->samples_bytes / SAMPLE_ROW_BYTES / (nr_rows ? nr_rows : 1);
 	runner->begin = rdtsc();
 	/* The same for every row: else the suites that come last would have no samples. */
 	results->samples_per_row = fair_share < plan->samples_per_row ? (u32)fair_share
@@ -107,9 +106,10 @@ int runner_init(struct runner *runner, const struct options *options, struct res
 
 	runner->rows = machine_alloc((nr_rows + 1) * sizeof(*runner->rows));
 	runner->samples = machine_alloc(BENCH_MAX_SERIES * SAMPLES_MAX * sizeof(u64));
+	runner->ratios = machine_alloc(SAMPLES_MAX * sizeof(u64));
 	runner->sorted = machine_alloc(SAMPLES_MAX * sizeof(u64));
 	runner->scratch = machine_alloc(SAMPLES_MAX * sizeof(u64));
-	if (runner->rows && runner->samples && runner->sorted && runner->scratch)
+	if (runner->rows && runner->samples && runner->ratios && runner->sorted && runner->scratch)
 		return 0;
 	runner_free(runner);
 	return -ERR_NOMEM;
@@ -125,6 +125,7 @@ void runner_free(struct runner *runner)
 {
 	free_if(runner->rows, (runner->max_rows + 1) * sizeof(*runner->rows));
 	free_if(runner->samples, BENCH_MAX_SERIES * SAMPLES_MAX * sizeof(u64));
+	free_if(runner->ratios, SAMPLES_MAX * sizeof(u64));
 	free_if(runner->sorted, SAMPLES_MAX * sizeof(u64));
 	free_if(runner->scratch, SAMPLES_MAX * sizeof(u64));
 	memset(runner, 0, sizeof(*runner));
@@ -247,6 +248,27 @@ static void alive(struct runner *runner)
 }
 
 /*
+ * With the core's cycles around all of it, where it has values in ticks. Counters are not read
+ * within its windows, which they would lengthen, and by an exit where there is a hypervisor.
+ */
+static int take_sample(const struct runner *runner, struct bench_run *run, u64 *values,
+		       u64 *ret_ratio)
+{
+	struct core_cycles before, after;
+	int error;
+
+	if (!runner_has_core(runner, run->bench))
+		return run->bench->sample(run, values);
+	*ret_ratio = 0;
+	if (!machine_core_cycles(&before))
+		return run->bench->sample(run, values);
+	error = run->bench->sample(run, values);
+	if (machine_core_cycles(&after))
+		*ret_ratio = tags_ratio(&before, &after);
+	return error;
+}
+
+/*
  * Nothing is printed, written or allocated between the first sample and the last. A bench that asks
  * for its samples may take hours for them, and says that it is alive; it is not measuring time.
  */
@@ -257,7 +279,7 @@ static int take_samples(struct runner *runner, struct bench_run *run, size_t *re
 	size_t nr = 0;
 
 	while (want_sample(runner, run->bench, nr, spent)) {
-		int error = run->bench->sample(run, values);
+		int error = take_sample(runner, run, values, &runner->ratios[nr]);
 
 		if (error)
 			return error;
@@ -304,8 +326,10 @@ static void do_measure(void *arg)
 	if (status == ROW_OK) {
 		screen_quiet(m->runner->results);
 		error = warm_up(m->run);
+		tags_begin(&m->outcome.watch);
 		if (!error)
 			error = take_samples(m->runner, m->run, &m->outcome.nr_samples);
+		tags_end(&m->outcome.watch);
 		if (error)
 			status = status_of(m->run, error, "sample");
 		m->outcome.measured = !error;
@@ -371,72 +395,6 @@ static struct outcome measure(struct runner *runner, struct bench_run *run)
 	return m.outcome;
 }
 
-static struct result_row *new_row(struct runner *runner, const struct suite *suite,
-				  const struct bench_run *run, u32 series)
-{
-	const struct bench *bench = run->bench;
-	struct result_row *row = &runner->rows[runner->nr_rows];
-
-	/* count_rows() saw the same tables; the spare row at the end keeps a mistake harmless. */
-	if (runner->nr_rows < runner->max_rows)
-		runner->nr_rows++;
-	*row = (struct result_row){
-		.suite = suite->name,
-		.bench = bench->name,
-		.variant = bench->series[series].variant,
-		.unit = bench->series[series].unit,
-		.cpus = run->cpus,
-		.sites = run->sites,
-		.violations = run->violations,
-	};
-	return row;
-}
-
-static void report_series(struct runner *runner, const struct suite *suite,
-			  const struct bench_run *run, const struct outcome *outcome, u32 series)
-{
-	struct result_row *row = new_row(runner, suite, run, series);
-	int error;
-
-	row->status = outcome->status;
-	row->measured = outcome->measured;
-	if (row->measured) {
-		memcpy(runner->sorted, &runner->samples[series * SAMPLES_MAX],
-		       outcome->nr_samples * sizeof(u64));
-		stats_compute(&row->stats, runner->sorted, runner->scratch, outcome->nr_samples);
-		row->peaks = peaks_find(runner->sorted, outcome->nr_samples);
-		row->floor = run->floor[series];
-	}
-	if (row->status != ROW_OK)
-		format(row->reason, sizeof(row->reason), "%s", run->reason);
-	error = results_row(runner->results, row);
-	if (error)
-		screen_say(runner->results, "LOST ROW %s/%s %s: results.csv: %s\n", suite->name,
-			   run->bench->name, row->variant, error_name(error));
-}
-
-/* Rows first and on the medium at once; then the samples that stand behind them. */
-static void report(struct runner *runner, const struct suite *suite, const struct bench_run *run,
-		   const struct outcome *outcome)
-{
-	struct results *results = runner->results;
-	u32 first = results->nr_rows + 1;
-	u32 nr_lost = results->nr_lost_rows;
-	int error;
-
-	for (u32 i = 0; i < run->bench->nr_series; i++)
-		report_series(runner, suite, run, outcome, i);
-	error = results_flush(results);
-	if (error)
-		screen_say(results, "results cannot be stored any more: %s\n", error_name(error));
-	if (!outcome->measured || results->nr_lost_rows != nr_lost)
-		return;
-	for (u32 i = 0; i < run->bench->nr_series; i++)
-		results_samples(results, first + i, &runner->samples[i * SAMPLES_MAX],
-				outcome->nr_samples);
-	results_flush(results);
-}
-
 /* @i: which of its sizes. */
 static void run_bench(struct runner *runner, const struct suite *suite, const struct bench *bench,
 		      u32 i)
@@ -470,7 +428,7 @@ static void run_bench(struct runner *runner, const struct suite *suite, const st
 		    (u64)outcome.nr_samples, run.reason[0] ? run.reason : "ok");
 	if (outcome.status == ROW_FAIL || outcome.status == ROW_HANG)
 		screen_failure(log, suite->name, bench->name, sites, run.reason);
-	report(runner, suite, &run, &outcome);
+	runner_report(runner, suite, &run, &outcome);
 	nr_dead = machine_forget_dead_cpus();
 	if (nr_dead)
 		screen_say(log, "%s/%s: %u CPU%s stopped by a trap, %u left\n", suite->name,

@@ -9,6 +9,7 @@
 #include "bench.h"
 #include "results.h"
 #include "stages.h"
+#include "tags.h"
 
 /* What a plan allows; the same for every bench. */
 struct runner_plan {
@@ -26,7 +27,9 @@ struct runner {
 	struct stages *stages; /* NULL = nobody remembers what has run */
 	struct result_row *rows; /* every row so far, for the summary */
 	u32 nr_rows, max_rows;
+	bool has_core; /* the machine can count cycles of the core */
 	u64 *samples; /* one column after the other */
+	u64 *ratios; /* of each sample: cycles of the core for a million ticks; 0 = not known */
 	u64 *sorted; /* one column: stats sort in place, samples.csv wants the order in time */
 	u64 *scratch;
 	u32 nr_runs, nr_done; /* of benches: as many as the wanted suites have, and over already */

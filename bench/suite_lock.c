@@ -6,6 +6,8 @@
  * switched to UP form by alternatives_smp_unlock(), one with the DS prefix (3E), one with the NOP
  * of 2006 (90). A fourth copy never had a prefix. All four stand at the same offset in a page. A
  * sample runs each of them, and the empty loop, one after the other, so that drift hits all alike.
+ * Each stands there a second time with twice as many operations in a pass: what the loop costs is
+ * what does not double (loop_cost.h).
  *
  * On one line every operation waits for the one before: latency. On eight lines in turn they could
  * overlap: throughput. Held lines come from the cache of another CPU, which has written each of
@@ -15,10 +17,10 @@
 #include "bench.h"
 #include "line_holder.h"
 #include "lock_insn.h"
+#include "loop_cost.h"
 #include "machine.h"
 #include "mem.h"
 #include "region_locks.h"
-#include "stats.h"
 #include "x86.h"
 
 enum {
@@ -41,8 +43,8 @@ static const struct lock_layout layout_1line = { 63, 1, 1, CACHE_LINE_BYTES, fal
 static const struct lock_layout layout_8lines = { 7 * REGION_LINES, REGION_LINES, 1,
 						  CACHE_LINE_BYTES, false };
 static const struct lock_layout layout_split = { 63, 1, 1, CACHE_LINE_BYTES, true };
-/* Each line once, not in the order of their addresses, and no neighbours. */
-static const struct lock_layout layout_held = { 64, 64, 37, 2 * CACHE_LINE_BYTES, false };
+/* Each line once, not in the order of their addresses, and no neighbours; also in the long loop. */
+static const struct lock_layout layout_held = { 64, 128, 37, 2 * CACHE_LINE_BYTES, false };
 
 struct lock_subject {
 	struct lock_insn insn;
@@ -54,25 +56,30 @@ struct lock_bench {
 	const struct lock_subject *subject;
 	int first_form; /* FORM_NONE for what takes no LOCK */
 	struct region region[NR_FORMS];
+	struct region twice[FORM_EMPTY]; /* the same bodies two times over */
 	u8 *lines, *want; /* LOCK_LINES_BYTES each */
 	struct line_holder holder;
-	u64 nr_passes; /* of the loop in one sample */
-	u64 empty_ticks; /* what so many passes of the empty loop cost: the median of some */
+	u64 nr_passes[NR_FORMS]; /* of the loop in one sample: windows of all forms last as long */
+	struct loop_cost cost[FORM_EMPTY]; /* of so many passes */
 };
 
-/* How long one form runs within a sample: long against the time stamps, short against a tick. */
-#define FORM_TARGET_NS (20 * NSEC_PER_USEC)
+/*
+ * How long one form runs within a sample, at least: long against the time stamps, and so short that
+ * few windows see a CPU fall from one mode of an instruction into another on the way. Zen 4 begins
+ * a run of LOCK INC on one line with 5.3 ticks each, and goes on with 4.4 some thousands later.
+ */
+#define FORM_TARGET_NS (4 * NSEC_PER_USEC)
 
-static u64 run_form(struct lock_bench *lock, int form, u64 nr_passes)
+static u64 run_region(struct lock_bench *lock, const struct region *region, u64 nr_passes)
 {
-	rmw_fn run = (rmw_fn)lock->region[form].text;
+	rmw_fn run = (rmw_fn)region->text;
 	u64 begin = rdtsc_ordered();
 
 	run(lock->lines, nr_passes);
 	return rdtsc_ordered() - begin;
 }
 
-static int timed_form(struct bench_run *run, int form, u64 *ret_ticks)
+static int timed(struct bench_run *run, const struct region *region, u64 nr_passes, u64 *ret_ticks)
 {
 	struct lock_bench *lock = run->priv;
 	u64 flags;
@@ -80,31 +87,42 @@ static int timed_form(struct bench_run *run, int form, u64 *ret_ticks)
 	if (lock->subject->held && line_holder_take(&lock->holder))
 		return bench_fail(run, -ERR_TIMEOUT, "cpu 1 did not take the lines");
 	flags = machine_irq_save();
-	*ret_ticks = run_form(lock, form, lock->nr_passes);
+	*ret_ticks = run_region(lock, region, nr_passes);
 	machine_irq_restore(flags);
 	return 0;
+}
+
+static u64 nr_ops_of(const struct lock_bench *lock, int form)
+{
+	return lock->nr_passes[form] * lock->subject->layout->nr_ops;
 }
 
 static int lock_sample(struct bench_run *run, u64 *values)
 {
 	struct lock_bench *lock = run->priv;
-	u64 ticks[NR_FORMS], nr_ops = lock->nr_passes * lock->subject->layout->nr_ops;
+	u64 ticks[NR_FORMS];
 	int err = 0;
 
 	for (int form = lock->first_form; form < NR_FORMS && !err; form++)
-		err = timed_form(run, form, &ticks[form]);
+		err = timed(run, &lock->region[form], lock->nr_passes[form], &ticks[form]);
 	if (err)
 		return err;
-	for (int form = lock->first_form; form < FORM_EMPTY; form++) {
-		u64 net = ticks[form] > lock->empty_ticks ? ticks[form] - lock->empty_ticks : 0;
-
-		values[form - lock->first_form] = (net * 1000 + nr_ops / 2) / nr_ops;
-	}
-	values[FORM_EMPTY - lock->first_form] = ticks[FORM_EMPTY] * 1000 / lock->nr_passes;
+	for (int form = lock->first_form; form < FORM_EMPTY; form++)
+		values[form - lock->first_form] = loop_cost_net(&lock->cost[form], ticks[form],
+								nr_ops_of(lock, form));
+	values[FORM_EMPTY - lock->first_form] = ticks[FORM_EMPTY] * 1000 /
+						lock->nr_passes[FORM_EMPTY];
 	return 0;
 }
 
 /* ---- Set-up ---- */
+
+static int to_up(struct bench_run *run, struct lock_bench *lock, int form, enum smp_up_form up)
+{
+	int err = region_locks_to(run, &lock->region[form], false, up);
+
+	return err ? err : region_locks_to(run, &lock->twice[form], false, up);
+}
 
 static int build_forms(struct bench_run *run, struct lock_bench *lock)
 {
@@ -113,13 +131,16 @@ static int build_forms(struct bench_run *run, struct lock_bench *lock)
 
 	for (int form = lock->first_form; form < NR_FORMS && !err; form++)
 		err = lock_insn_build(&lock->region[form], &subject->insn, subject->layout,
-				      form < FORM_NONE, form == FORM_EMPTY);
+				      form < FORM_NONE, form != FORM_EMPTY);
+	for (int form = lock->first_form; form < FORM_EMPTY && !err; form++)
+		err = lock_insn_build(&lock->twice[form], &subject->insn, subject->layout,
+				      form < FORM_NONE, 2);
 	if (err)
 		return bench_fail(run, err, "%s", region_why());
 	if (lock->first_form == FORM_NONE)
 		return 0;
-	err = region_locks_to(run, &lock->region[FORM_3E], false, SMP_UP_DS);
-	return err ? err : region_locks_to(run, &lock->region[FORM_90], false, SMP_UP_NOP);
+	err = to_up(run, lock, FORM_3E, SMP_UP_DS);
+	return err ? err : to_up(run, lock, FORM_90, SMP_UP_NOP);
 }
 
 static int lock_setup(struct bench_run *run)
@@ -149,32 +170,53 @@ static int lock_setup(struct bench_run *run)
 
 /* ---- Check ---- */
 
-/* Grow the passes until the slowest form takes its share of a sample; a held line is there once. */
-static void choose_passes(struct lock_bench *lock)
+/* Grow the passes until they take their share of a sample; a held line is there once. */
+static void choose_passes(struct lock_bench *lock, int form)
 {
-	u64 target = machine_ticks(FORM_TARGET_NS);
+	const struct region *region = &lock->region[form];
+	u64 target = machine_ticks(FORM_TARGET_NS), *nr_passes = &lock->nr_passes[form];
 
-	lock->nr_passes = 1;
-	run_form(lock, lock->first_form, lock->nr_passes);
-	while (!lock->subject->held && run_form(lock, lock->first_form, lock->nr_passes) < target)
-		lock->nr_passes *= 2;
+	*nr_passes = lock->subject->held ? 1 : 2; /* the long loop makes half of them */
+	run_region(lock, region, *nr_passes);
+	while (!lock->subject->held && run_region(lock, region, *nr_passes) < target)
+		*nr_passes *= 2;
 }
 
-/*
- * Subtracted from every sample, so one number for all: taken sample by sample, an interrupt that
- * hit the empty loop would show as an operation that costs nothing.
- */
-#define NR_EMPTY_RUNS 65
+struct lengths {
+	struct bench_run *run;
+	int form;
+};
 
-static void measure_empty(struct lock_bench *lock)
+static int timed_length(void *arg, enum loop_window which, u64 *ret_ticks)
 {
-	u64 ticks[NR_EMPTY_RUNS], scratch[NR_EMPTY_RUNS];
-	struct stats stats;
+	const struct lengths *lengths = arg;
+	struct lock_bench *lock = lengths->run->priv;
+	u64 nr_passes = lock->nr_passes[lengths->form];
 
-	for (u32 i = 0; i < NR_EMPTY_RUNS; i++)
-		ticks[i] = run_form(lock, FORM_EMPTY, lock->nr_passes);
-	stats_compute(&stats, ticks, scratch, NR_EMPTY_RUNS);
-	lock->empty_ticks = stats.p50;
+	if (which == LOOP_BARE)
+		return timed(lengths->run, &lock->region[FORM_EMPTY], 1, ret_ticks);
+	if (which == LOOP_EMPTY)
+		return timed(lengths->run, &lock->region[FORM_EMPTY], nr_passes, ret_ticks);
+	if (which == LOOP_ONCE)
+		return timed(lengths->run, &lock->region[lengths->form], nr_passes, ret_ticks);
+	return timed(lengths->run, &lock->twice[lengths->form], nr_passes > 1 ? nr_passes / 2 : 1,
+		     ret_ticks);
+}
+
+static int measure_loop(struct bench_run *run, int form)
+{
+	struct lock_bench *lock = run->priv;
+	struct lengths lengths = { run, form };
+	struct loop_cost *cost = &lock->cost[form];
+	int err = loop_cost_measure(cost, lock->nr_passes[form], timed_length, &lengths);
+
+	if (err == -ERR_VERIFY)
+		return bench_fail(run, err, "form %s: the loop takes all of the time",
+				  lock_series[form].variant);
+	if (!err)
+		run->cancelled[form - lock->first_form] = loop_cost_each(cost,
+									 nr_ops_of(lock, form));
+	return err;
 }
 
 struct one_pass {
@@ -189,28 +231,52 @@ static void run_one_pass(void *arg)
 	pass->run(pass->lines, 1);
 }
 
-/* No operation but XCHG and CMPXCHG leaves this as it was. */
-#define CHECK_VALUE 100
+/*
+ * No operation but XCHG and CMPXCHG leaves the first as it was. From the second so many can be
+ * subtracted, or added, that the long body has no carry; it is compared with the short one, too.
+ */
+#define CHECK_VALUE(times) ((times) == 2 ? 128 : 100)
 
 /* The first run of code made a moment ago: a trap in it is a failed check, not the end of the run.
  */
-static bool form_is_right(struct lock_bench *lock, int form)
+static bool region_is_right(struct lock_bench *lock, const struct region *region, u32 times)
 {
 	const struct lock_subject *subject = lock->subject;
-	struct one_pass pass = { (rmw_fn)lock->region[form].text, lock->lines };
+	struct one_pass pass = { (rmw_fn)region->text, lock->lines };
 
-	lock_insn_fill(lock->lines, &subject->insn, subject->layout, CHECK_VALUE);
-	lock_insn_fill(lock->want, &subject->insn, subject->layout, CHECK_VALUE);
-	if (form != FORM_EMPTY)
-		lock_insn_model(lock->want, &subject->insn, subject->layout);
+	lock_insn_fill(lock->lines, &subject->insn, subject->layout, CHECK_VALUE(times));
+	lock_insn_fill(lock->want, &subject->insn, subject->layout, CHECK_VALUE(times));
+	lock_insn_model(lock->want, &subject->insn, subject->layout, times);
 	return !machine_probe(run_one_pass, &pass, NULL) &&
 	       !memcmp(lock->lines, lock->want, LOCK_LINES_BYTES);
+}
+
+/* The long body is the short one, and the short one again; of held lines it is the next ones. */
+static bool is_twice(const struct region *once, const struct region *twice, bool next_lines)
+{
+	size_t bytes = (size_t)(once->body_end - once->body);
+
+	return (u64)once->body % PAGE_BYTES == (u64)twice->body % PAGE_BYTES &&
+	       !memcmp(twice->body, once->body, bytes) &&
+	       (next_lines || ((size_t)(twice->body_end - twice->body) == 2 * bytes &&
+			       !memcmp(twice->body + bytes, once->body, bytes)));
+}
+
+static bool form_is_right(struct lock_bench *lock, int form)
+{
+	const struct region *once = &lock->region[form], *twice = &lock->twice[form];
+
+	if (form == FORM_EMPTY)
+		return region_is_right(lock, once, 0);
+	return region_is_right(lock, once, 1) && region_is_right(lock, twice, 2) &&
+	       is_twice(once, twice, lock->subject->held);
 }
 
 static int lock_check(struct bench_run *run)
 {
 	struct lock_bench *lock = run->priv;
 	const struct lock_subject *subject = lock->subject;
+	int err = 0;
 
 	for (int form = lock->first_form; form < NR_FORMS; form++)
 		if (!form_is_right(lock, form))
@@ -219,9 +285,11 @@ static int lock_check(struct bench_run *run)
 					  lock_series[form].variant);
 	/* Timed as it is used: the comparison of CMPXCHG always holds. */
 	lock_insn_fill(lock->lines, &subject->insn, subject->layout, REGION_START_VALUE);
-	choose_passes(lock);
-	measure_empty(lock);
-	return 0;
+	for (int form = lock->first_form; form < NR_FORMS; form++)
+		choose_passes(lock, form);
+	for (int form = lock->first_form; form < FORM_EMPTY && !err; form++)
+		err = measure_loop(run, form);
+	return err;
 }
 
 static void lock_teardown(struct bench_run *run)
@@ -240,6 +308,11 @@ static void lock_teardown(struct bench_run *run)
 	for (int form = 0; form < NR_FORMS; form++)
 		if (lock->region[form].text)
 			region_free(&lock->region[form]);
+	for (int form = 0; form < FORM_EMPTY; form++) {
+		loop_cost_note(run, &lock->cost[form], lock_series[form].variant);
+		if (lock->twice[form].text)
+			region_free(&lock->twice[form]);
+	}
 	if (lock->want)
 		machine_free(lock->want, LOCK_LINES_BYTES);
 	if (lock->lines)

@@ -28,6 +28,20 @@ bool msr_read(u32 msr, u64 *ret)
 	return true;
 }
 
+static void do_wrmsr(void *arg)
+{
+	const struct msr_access *access = arg;
+
+	wrmsr(access->msr, access->value);
+}
+
+bool msr_write(u32 msr, u64 value)
+{
+	struct msr_access access = { .msr = msr, .value = value };
+
+	return !machine_probe(do_wrmsr, &access, NULL);
+}
+
 void cpu_look(struct percpu *pc)
 {
 	u64 value;

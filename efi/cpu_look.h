@@ -16,4 +16,7 @@ void cpu_look(struct percpu *pc);
  */
 bool msr_read(u32 msr, u64 *ret);
 
+/* msr_write() - the same for writing one. Return: false when it cannot be, or not this value. */
+bool msr_write(u32 msr, u64 value);
+
 #endif

@@ -7,6 +7,7 @@
 
 #include "acpi.h"
 #include "clock.h"
+#include "core_clock.h"
 #include "cpu_look.h"
 #include "facts.h"
 #include "firmware.h"
@@ -22,7 +23,6 @@
 #include "x86.h"
 
 #define MSR_EFER 0xC0000080
-#define MSR_SMI_COUNT 0x34 /* Intel, since 2008 */
 #define MSR_TSC_ADJUST 0x3B
 #define MSR_SPEC_CTRL 0x48
 #define MSR_AMD_DE_CFG 0xC0011029

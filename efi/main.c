@@ -7,6 +7,7 @@
 #include "apic.h"
 #include "args.h"
 #include "clock.h"
+#include "core_clock.h"
 #include "cpu_look.h"
 #include "cpu_state.h"
 #include "cpus.h"
@@ -77,6 +78,7 @@ static void give_machine_back(void)
 	args_release();
 	result_files_close();
 	if (paging_active()) {
+		core_clock_restore();
 		cpu_state_restore(&boot_percpu.firmware_state);
 		/* Or the next firmware call would end by loading our tables, about to be freed. */
 		paging_deactivate();
@@ -139,6 +141,7 @@ static int run_patched(enum machine_then *ret_then)
 static int run(enum machine_then *ret_then)
 {
 	const char *reason = take_machine();
+	struct core_clock_leaves leaves;
 
 	*ret_then = MACHINE_THEN_EXIT;
 	if (!reason)
@@ -146,6 +149,8 @@ static int run(enum machine_then *ret_then)
 	if (reason)
 		return machine_error(reason);
 	clock_init();
+	core_clock_look(&leaves);
+	core_clock_setup(&leaves);
 	mp_init();
 	return run_patched(ret_then);
 }

@@ -77,6 +77,9 @@ struct clock_facts {
 void clock_setup(void);
 const struct clock_facts *clock_facts(void);
 
+/* noise.c */
+void noise_setup(void);
+
 /* text.c */
 int text_setup(const char **ret_reason);
 const u8 *text_arena(void);

@@ -68,6 +68,7 @@ int host_setup(const char **ret_reason)
 		return error;
 	sync_setup();
 	clock_setup();
+	noise_setup();
 	caps_setup();
 	return 0;
 }

@@ -82,8 +82,8 @@ UNIT_SIM = test_insn test_queue test_queue_rules test_engine test_engine_stop te
 UNIT_HOST = test_int3 test_region test_toggle test_nops test_relocate_run test_region_places \
 	test_stop_machine test_selftest test_alternative_run test_primitive test_imm_sites \
 	test_lock_insn test_executor test_made
-UNIT_EFI = test_apic test_conductor test_guard test_keys test_machine_check test_mp_ladder \
-	test_mp_list test_paging test_screen test_topology
+UNIT_EFI = test_apic test_conductor test_core_clock test_guard test_keys test_machine_check \
+	test_mp_ladder test_mp_list test_paging test_screen test_topology
 UNIT_FAKE = $(filter-out $(UNIT_SIM) $(UNIT_HOST) $(UNIT_EFI),$(UNIT))
 UNIT_OBJ = $B/unit/obj
 
@@ -117,6 +117,7 @@ $B/unit/test_guard: $(UNIT_OBJ)/efi/guard.o
 $B/unit/test_machine_check: $(UNIT_OBJ)/efi/machine_check.o
 $B/unit/test_mp_list: $(UNIT_OBJ)/efi/mp_list.o
 $B/unit/test_topology: $(UNIT_OBJ)/efi/topology.o
+$B/unit/test_core_clock: $(UNIT_OBJ)/efi/core_clock.o
 $B/unit/test_conductor $B/unit/test_mp_ladder: $(patsubst %,$(UNIT_OBJ)/efi/%.o,mp_ladder mp_timer rungs conductor \
 	switch.S ap_entry.S)
 $B/unit/test_keys: $(UNIT_OBJ)/efi/keys.o $(UNIT_OBJ)/efi/devices.o
@@ -167,7 +168,7 @@ FAULT_UNIT = test_engine test_fetch_model test_history test_int3 test_nops test_
 	test_stop_machine test_stop_states test_selftest test_alternative test_alternative_rules \
 	test_page_alloc test_smp_altinstr test_smp_alt_modules test_smp_alt_switch \
 	test_static_key test_static_key_rules test_static_call test_tracer test_image_patching \
-	test_cpu_hotplug test_module_load
+	test_cpu_hotplug test_module_load test_loop_cost test_runner_rows
 TEST_PROGRAMS = $(UNIT:%=$B/unit/%) $(FAULT_UNIT:%=$B/fault/unit/%) $B/fault/smpoke \
 	$(IMAGE_FAULTS:%=$B/fault/efi/%.efi) $B/clang/smpoke.efi
 

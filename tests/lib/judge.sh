@@ -5,7 +5,7 @@
 # SKIP are the reasons that benches which may be skipped must give, with | between them; empty when
 # they must have run.
 
-judge_heading='schema,run,suite,bench,variant,cpus,sites,unit,n,min,p50,p90,p99,p999,max,mad,floor,violations,status,reason,env,peak_low,peak_high'
+judge_heading='schema,run,suite,bench,variant,cpus,sites,unit,n,min,p50,p90,p99,p999,max,mad,floor,violations,status,reason,env,peak_low,peak_high,cancelled,smis,gap_ns,switches,ratio_begin,ratio_end'
 
 # What tests/lib/expected.txt means for these suites, batches, CPUs and reason to skip, as CSV
 judge_expected() {

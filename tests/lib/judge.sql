@@ -22,7 +22,7 @@ SELECT 'not asked for: ' || suite || '/' || bench || ' ' || variant || ' sites='
 	WHERE NOT EXISTS (SELECT 1 FROM x WHERE r.suite = x.suite AND r.bench = x.bench AND
 		r.variant = x.variant AND r.sites = x.sites);
 SELECT 'twice: ' || suite || '/' || bench || ' ' || variant || ' sites=' || sites FROM r
-	GROUP BY suite, bench, variant, sites HAVING count(*) > 1;
+	GROUP BY suite, bench, variant, sites, unit HAVING count(*) > 1;
 
 -- ---- How each ended ----
 
@@ -80,13 +80,36 @@ SELECT 'nobody trapped in any batch: ' || suite FROM f JOIN ok USING (row), p
 	WHERE variant = 'traps' AND suite IN ('forms', 'places', 'soak') AND p.cpus <> '1'
 	GROUP BY suite HAVING max(f.max) = 0;
 
+-- ---- Tags ----
+
+SELECT 'a tag that is no number: ' || suite || '/' || bench || ' ' || variant FROM ok WHERE
+	smis || gap_ns || switches || ratio_begin || ratio_end GLOB '*[^0-9]*' OR gap_ns = '' OR
+	ltrim(substr(cancelled, 1, 1), '-') || substr(cancelled, 2) GLOB '*[^0-9]*';
+SELECT 'no gap at all: ' || suite || '/' || bench || ' ' || variant FROM ok WHERE gap_ns = '0';
+SELECT 'tags without figures: ' || suite || '/' || bench FROM r WHERE n = '' AND
+	cancelled || smis || gap_ns || switches || ratio_begin || ratio_end <> '';
+-- A process can be pushed aside; what has the machine for itself cannot.
+SELECT 'switches are counted, or not: ' || suite || '/' || bench FROM ok, p
+	WHERE (ok.switches <> '') <> (p.env = 'host');
+SELECT 'a ratio without a core clock, or none: ' || suite || '/' || bench FROM ok, m
+	WHERE m.key = 'core_clock' AND (ok.ratio_begin <> '' OR ok.unit = 'core_mcycles') AND m.value = 'none';
+SELECT 'no cycles beside ticks: ' || suite || '/' || bench || ' ' || variant FROM ok JOIN m
+	ON m.key = 'core_clock' AND m.value <> 'none' WHERE unit = 'tsc_mcycles' AND NOT EXISTS (
+	SELECT 1 FROM r WHERE r.unit = 'core_mcycles' AND (r.suite, r.bench, r.variant, r.sites) =
+		(ok.suite, ok.bench, ok.variant, ok.sites));
+SELECT 'nothing was taken off: ' || suite || '/' || bench || ' ' || variant FROM ok WHERE
+	suite IN ('lock', 'split') AND bench NOT LIKE '%-held' AND variant <> 'overhead' AND unit = 'tsc_mcycles' AND cancelled = '';
+
 -- ---- Samples stand behind the figures ----
 
 SELECT DISTINCT 'samples of a row that is not there, or not ok: ' || row FROM v
 	WHERE row NOT IN (SELECT row FROM ok);
 SELECT 'no samples: ' || name FROM f WHERE row NOT IN (SELECT row FROM v);
-SELECT 'samples are not numbered 0, 1, 2 ...: ' || name FROM f JOIN v USING (row)
-	WHERE v.first <> 0 OR v.last <> v.nr - 1 OR v.nr_different <> v.nr OR v.nr_bad > 0;
+SELECT 'samples are not numbered 0, 1, 2 ..., or evenly: ' || name FROM f JOIN v USING (row) WHERE
+	v.first <> 0 OR v.last <> (v.nr - 1) * f.n / v.nr OR v.nr_different <> v.nr OR v.nr_bad > 0;
+SELECT 'samples are not spread evenly: ' || name || ' ' || min(i) FROM (
+	SELECT row, CAST(i AS INTEGER) AS i, row_number() OVER (PARTITION BY row ORDER BY rowid) - 1 AS nth FROM s)
+	JOIN f USING (row) JOIN v USING (row) WHERE i <> nth * f.n / v.nr GROUP BY row;
 SELECT 'a sample beyond min or max: ' || name FROM f JOIN v USING (row)
 	WHERE v.low < f.min OR v.high > f.max;
 SELECT 'samples: ' || v.nr || ' of ' || f.n || ': ' || name FROM f JOIN v USING (row)
@@ -100,7 +123,7 @@ SELECT 'machine.csv has no ' || want.key FROM (SELECT 'complete' AS key UNION SE
 	SELECT 'env' UNION SELECT 'seed' UNION SELECT 'version' UNION SELECT 'build' UNION
 	SELECT 'compiler' UNION SELECT 'nr_cpus_started' UNION SELECT 'nr_cpus_present' UNION
 	SELECT 'emulated' UNION SELECT 'caps' UNION SELECT 'cpu_brand' UNION SELECT 'tsc_hz' UNION
-	SELECT 'start_time_utc') AS want WHERE want.key NOT IN (SELECT key FROM m);
+	SELECT 'start_time_utc' UNION SELECT 'core_clock') AS want WHERE want.key NOT IN (SELECT key FROM m);
 SELECT 'machine.csv says twice: ' || key FROM m GROUP BY key HAVING count(*) > 1;
 SELECT 'not complete' FROM m WHERE key = 'complete' AND value <> 'yes';
 SELECT 'rows: ' || value FROM m WHERE key = 'rows' AND value <> (SELECT count(*) FROM r);

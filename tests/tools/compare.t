@@ -4,6 +4,8 @@
 # Guarantee: many runs fit into one database, a damaged one is refused by file and line and costs the
 # others nothing; two runs are compared with what their samples can tell, and no more.
 
+# Scripts of sed stand in single quotes.
+# shellcheck disable=SC2016
 # shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
 
@@ -80,6 +82,13 @@ damage results.csv 's/$/\r/'
 check "line ends of Windows are none of its business" tools/import-results "$db" "$work/bad"
 damage results.csv '1s/$/,tags/; 2s/$/,x/'
 match "a newer table" "$(tools/import-results "$db" "$work/bad" 2>&1; echo "rc $?")" 'not known are left out'
+damage results.csv '1s/$/,cancelled,ratio_end/; 2s/$/,-650,1450/'
+equal "columns that came later, one of them below 0" "$(tools/import-results "$db" "$work/bad" 2>&1; echo "rc $?")
+$(sqlite3 "$db" "SELECT cancelled, ratio_end, smis FROM results WHERE run = 'wide'")" 'rc 0
+-650|1450|'
+damage results.csv '1s/$/,cancelled/; 2s/$/,6-50/'
+match "and where it is no number" "$(tools/import-results "$db" "$work/bad" 2>&1; echo "rc $?")" \
+	'bad/results\.csv:2: "6-50" is no number, in column cancelled'
 damage machine.csv '/complete/d'
 printf '\n\n\n' >>"$work/bad/results.csv"
 match "a run that died" "$(tools/import-results "$db" "$work/bad" 2>&1; echo "rc $?")" \
@@ -123,6 +132,15 @@ equal "the one that both have" "$(last tools/compare "$work/slow" "$work/each")"
 	"1 faster, 0 slower, 0 without evidence, 0 not comparable"
 sed -i 's/total,2,/total,8,/' "$work/each/results.csv"
 match "none that both have" "$(tools/compare "$work/slow" "$work/each")" 'not comparable: 2 and 8 CPUs$'
+
+# In ticks, and in cycles of the core as well
+run both tsc_mcycles 1 2 3 4 5 6 7 8
+sed -i '2{p;s/,tsc_/,core_/}' "$work/both/results.csv"
+sed -i '2,${p;s/,both,1,/,both,2,/}' "$work/both/samples.csv"
+equal "each unit with its like" "$(last tools/compare "$work/both" "$work/both")" \
+	"0 faster, 0 slower, 2 without evidence, 0 not comparable"
+equal "the unit that both have" "$(last tools/compare "$work/ticks" "$work/both")" \
+	"0 faster, 0 slower, 1 without evidence, 0 not comparable"
 
 # ---- Runs that are in the tree ----
 

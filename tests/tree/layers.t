@@ -78,7 +78,7 @@ bench_may_call() {
 	{
 		core_may_call
 		defined "$B"/efi/bench/*.o
-		declared include/machine_io.h
+		declared include/machine_io.h include/machine_noise.h
 	} | sort -u
 }
 

@@ -195,6 +195,45 @@ u64 machine_tsc_hz(void)
 	return 3000000000;
 }
 
+u64 machine_irq_save(void)
+{
+	return 0;
+}
+
+void machine_irq_restore(u64 flags)
+{
+	(void)flags;
+}
+
+/* ---- machine_noise.h: each look is 100 ticks after the one before ---- */
+
+enum core_clock machine_core_clock(const char **ret_why)
+{
+	*ret_why = fake.core_clock ? NULL : "a fake has none";
+	return fake.core_clock;
+}
+
+bool machine_core_cycles(struct core_cycles *ret)
+{
+	if (!fake.core_clock || ++fake.nr_core_looks == fake.core_fails_at)
+		return false;
+	*ret = (struct core_cycles){ fake.nr_core_looks * fake.core_percent,
+				     fake.nr_core_looks * 100 };
+	return true;
+}
+
+bool machine_smis(u64 *ret)
+{
+	*ret = fake.smis;
+	return fake.has_smis;
+}
+
+bool machine_switches(u64 *ret)
+{
+	*ret = fake.switches;
+	return fake.has_switches;
+}
+
 struct machine_time machine_time(void)
 {
 	return fake.time;

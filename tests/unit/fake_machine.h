@@ -12,6 +12,7 @@
 #include "image_patching.h"
 #include "machine.h"
 #include "machine_io.h"
+#include "machine_noise.h"
 
 #define FAKE_NR_FILES 4
 
@@ -64,6 +65,12 @@ struct fake_machine {
 	const char *warning; /* of machine_next_warning(), once */
 	bool has_x2apic;
 	u32 left_out; /* ways to start CPUs */
+	enum core_clock core_clock;
+	u64 core_percent; /* cycles of the core for a hundred ticks */
+	u64 core_fails_at; /* the look that fails; 0 = none does */
+	u64 nr_core_looks;
+	bool has_smis, has_switches;
+	u64 smis, switches;
 	u64 deadman_ns;
 	void (*deadman)(void *ctx, const char *why);
 	void *deadman_ctx;

@@ -10,7 +10,8 @@ static void the_headings_are_the_documented_ones(void **state)
 {
 	static const char want[] =
 		"schema,run,suite,bench,variant,cpus,sites,unit,n,min,p50,p90,p99,p999,max,mad,"
-		"floor,violations,status,reason,env,peak_low,peak_high\n";
+		"floor,violations,status,reason,env,peak_low,peak_high,cancelled,smis,gap_ns,"
+		"switches,ratio_begin,ratio_end\n";
 
 	(void)state;
 	run();
@@ -32,9 +33,9 @@ static void raw_samples_are_in_order_of_time_and_name_their_row(void **state)
 
 		assert_true(read_row(&row, "samples.csv", 1 + i));
 		assert_string_equal(row.field[2], "1");
-		format(want, sizeof(want), "%u", i);
+		format(want, sizeof(want), "%u", 16 * i);
 		assert_string_equal(row.field[3], want);
-		format(want, sizeof(want), "%u", i + 3);
+		format(want, sizeof(want), "%u", 16 * i + 3);
 		assert_string_equal(row.field[4], want);
 	}
 	assert_true(read_row(&row, "samples.csv", 257));

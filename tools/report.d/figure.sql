@@ -3,8 +3,8 @@
 -- What every figure begins with. The table scope names the runs that it is about.
 -- A figure fills three tables: panel and series, numbered from 0, and figure, one row a point.
 
--- The median of the samples that were kept may drift away from that of all: then the interval is
--- stretched to hold both, and marked.
+-- The samples that were kept may have another median than all: then the interval is stretched to hold
+-- both, and marked.
 CREATE TEMP VIEW measured AS SELECT r.*, scope.nr AS run_nr, b.nr AS kept,
 	CASE WHEN b.nr >= 6 THEN min(b.low, r.p50) END AS low,
 	CASE WHEN b.nr >= 6 THEN max(b.high, r.p50) END AS high,
@@ -12,7 +12,8 @@ CREATE TEMP VIEW measured AS SELECT r.*, scope.nr AS run_nr, b.nr AS kept,
 	CASE WHEN b.nr >= 7 THEN max(b.high_97, r.p50) END AS high_97,
 	b.nr >= 6 AND r.p50 NOT BETWEEN b.low AND b.high AS drifted
 	FROM results AS r JOIN scope USING (run) LEFT JOIN bounds AS b USING (run, row)
-	WHERE r.status = 'ok';
+	-- What a machine can say in cycles of the core as well is drawn in ticks, as on all others.
+	WHERE r.status = 'ok' AND r.unit <> 'core_mcycles';
 
 CREATE TEMP TABLE panel (nr INTEGER PRIMARY KEY, name TEXT);
 CREATE TEMP TABLE series (nr INTEGER PRIMARY KEY, name TEXT, swatch TEXT);

@@ -42,14 +42,14 @@ CREATE TEMP TABLE answer (run TEXT, ord REAL, big TEXT, small TEXT);
 INSERT INTO answer SELECT s.run, 0,
 	printf('%.1f – %.1f ×', min(1.0 * s.p50 / u.p50), max(1.0 * s.p50 / u.p50)),
 	'as long for locks and counters in SMP form as in UP form'
-	FROM results AS s JOIN results AS u USING (run, suite, bench, sites, cpus)
+	FROM results AS s JOIN results AS u USING (run, suite, bench, sites, cpus, unit)
 	WHERE s.suite = 'primitives' AND u.p50 > 0
 	AND (s.variant, u.variant) IN (VALUES ('smp', 'up'), ('smp-8', 'up-8'))
 	AND s.bench <> 'xchg' GROUP BY s.run;
 INSERT INTO answer SELECT s.run, 1,
 	printf('%.1f – %.1f ×', min(1.0 * s.p50 / u.p50), max(1.0 * s.p50 / u.p50)),
 	'as long with LOCK as without, by instruction'
-	FROM results AS s JOIN results AS u USING (run, suite, bench, sites, cpus)
+	FROM results AS s JOIN results AS u USING (run, suite, bench, sites, cpus, unit)
 	WHERE s.suite = 'lock' AND s.variant = 'lock' AND u.variant = '3e' AND u.p50 > 0
 	AND s.bench NOT LIKE 'xchg%' GROUP BY s.run;
 CREATE TEMP VIEW total AS SELECT run, sites, p50 FROM results

@@ -24,12 +24,12 @@ SELECT printf('<p class="facts"><b>%s</b> · %d point%s of n = %s %s · ', units
 	coalesce((SELECT n FROM saying), 'samples'))
 	|| CASE WHEN EXISTS (SELECT 1 FROM saying) THEN (SELECT interval FROM saying)
 		WHEN intervals = 0 THEN 'no interval: fewer than six samples were kept'
-		ELSE printf('%s: 95%% interval of the median, from the first %s samples of each',
+		ELSE printf('%s: 95%% interval of the median, from %s samples of each',
 		CASE distribution WHEN 1 THEN 'in the table' ELSE 'whiskers' END,
 		CASE least_kept WHEN most_kept THEN printf('%,d', most_kept)
 			ELSE printf('%,d to %,d', least_kept, most_kept) END) END
 	|| CASE WHEN drifted = 0 THEN ''
-		ELSE printf('; stretched (~) for %d of them, whose later samples drifted', drifted) END
+		ELSE printf('; stretched (~) for %d of them, which those samples do not hold', drifted) END
 	|| CASE emulated WHEN 1 THEN ' · <strong class="emulated">emulated</strong>'
 		ELSE ' · on silicon, not emulated' END || '</p>' FROM told;
 

@@ -18,7 +18,14 @@ INSERT INTO wrong SELECT 'results', rowid, 1, '"' || value || '" is no number, i
 	SELECT rowid, 'p90', p90 FROM r UNION ALL SELECT rowid, 'p99', p99 FROM r UNION ALL
 	SELECT rowid, 'p999', p999 FROM r UNION ALL SELECT rowid, 'max', max FROM r UNION ALL
 	SELECT rowid, 'mad', mad FROM r UNION ALL SELECT rowid, 'floor', floor FROM r UNION ALL
-	SELECT rowid, 'violations', violations FROM r) WHERE value GLOB '*[^0-9]*' OR length(value) > 18;
+	SELECT rowid, 'violations', violations FROM r UNION ALL
+	SELECT rowid, 'smis', smis FROM r UNION ALL SELECT rowid, 'gap_ns', gap_ns FROM r UNION ALL
+	SELECT rowid, 'switches', switches FROM r UNION ALL
+	SELECT rowid, 'ratio_begin', ratio_begin FROM r UNION ALL
+	SELECT rowid, 'ratio_end', ratio_end FROM r UNION ALL
+	-- The one that may be below 0.
+	SELECT rowid, 'cancelled', ltrim(substr(cancelled, 1, 1), '-') || substr(cancelled, 2) FROM r)
+	WHERE value GLOB '*[^0-9]*' OR length(value) > 18;
 INSERT INTO wrong SELECT 'results', rowid, 2, 'ok without figures' FROM r
 	WHERE status = 'ok' AND '' IN (cpus, sites, n, p50);
 INSERT INTO wrong SELECT 'results', rowid, 3, 'status "' || status || '" is unknown' FROM r

@@ -21,6 +21,10 @@ SELECT a.suite, a.bench, a.variant, a.sites, a.unit, a.row,
 	ELSE 'no evidence' END AS verdict
 FROM one AS a JOIN one AS b USING (suite, bench, variant, sites)
 WHERE a.run = 'A' AND b.run = 'B' AND a.variant <> 'overhead' AND
+	-- In ticks and in cycles of the core: each with its like, where both have it.
+	(a.unit = b.unit OR NOT EXISTS (SELECT 1 FROM results AS o WHERE o.status = 'ok' AND
+		(o.suite, o.bench, o.variant, o.sites) = (a.suite, a.bench, a.variant, a.sites) AND
+		(o.run, o.unit) IN (('A', b.unit), ('B', a.unit)))) AND
 	-- Measured once for each number of CPUs: equal ones, where both have them.
 	(a.cpus = b.cpus OR NOT EXISTS (SELECT 1 FROM results AS o WHERE o.status = 'ok' AND
 		(o.suite, o.bench, o.variant, o.sites) = (a.suite, a.bench, a.variant, a.sites) AND

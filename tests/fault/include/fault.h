@@ -73,6 +73,8 @@
 	X(UNLOADED_STAYS_LISTED) /* smp_alt_modules keeps a module that was unloaded */            \
 	X(LOCKS_STAY_UP) /* other CPUs are started while our own LOCKs are out */                  \
 	X(PRINT_IN_SAMPLE) /* a line is printed while a bench is measured */                       \
+	X(LOOP_COST_KEPT) /* the cost of a loop stays in every sample */                           \
+	X(SAMPLES_FIRST) /* of many samples the first are kept */                                  \
 	X(UNDECODABLE_REGION) /* a byte of a code region is spoilt before it is copied */
 
 #define X(id) extern bool fault_##id;
