@@ -28,8 +28,9 @@ static struct stand_in {
 
 static int console, keyboard, event;
 
-void firmware_enter(void)
+void firmware_enter_for(const char *call)
 {
+	assert_non_null(call);
 	fw.depth++;
 }
 

@@ -44,8 +44,9 @@ static bool is_graphics(const EFI_GUID *guid)
 	return !memcmp(guid, &graphics, sizeof(graphics));
 }
 
-void firmware_enter(void)
+void firmware_enter_for(const char *call)
 {
+	assert_non_null(call);
 	fw.depth++;
 }
 
