@@ -8,7 +8,7 @@
  * would keep every row in memory until its end, and a machine that hangs in the last bench would
  * lose them all. So there is one for each bench: all CPUs go home, the boot CPU puts the rows on
  * the medium, and calls them together again, for some tens of milliseconds. Lines for the log are
- * kept until then (kept.c), and memory comes from what was set aside (alloc.c).
+ * kept until then (away.c), and memory comes from what was set aside (alloc.c).
  *
  * A CPU that gets lost in such a call cannot be had back: firmware would wait for it for ever, and
  * the dead-man timer, which goes off in there, too, ends the machine. So they are called once just
