@@ -36,7 +36,10 @@ killed_boot() {
 }
 
 # whole_rows FILE: what follows the last line end is blank, every line has all columns
-whole_rows() { awk -F, 'NF && $20 !~ /"/ && NF != 23 { bad = 1; print FILENAME ": " $0 } END { exit bad }' "$1"; }
+whole_rows() {
+	awk -F, 'NR == 1 { columns = NF } NF && $20 !~ /"/ && NF != columns { bad = 1; print FILENAME ": " $0 }
+		END { exit bad || columns < 23 }' "$1"
+}
 
 # is_whole RUN: all of its rows are on the medium; its files may be on their way to their own length
 is_whole() {
