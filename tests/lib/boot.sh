@@ -91,6 +91,18 @@ press() {
 	for key; do monitor "$PWD/$boot_dir/$name.monitor" "sendkey $key" || return 1; done
 }
 
+# when_on_stick NAME FILE PATTERN: wait until a file in the first run's folder has such a line. The
+# last that comes before a bench is the line in log.txt that it begins.
+when_on_stick() {
+	local deadline=$((SECONDS + 60))
+	until MTOOLS_SKIP_CHECK=1 mtype -i "$boot_dir/$1.img@@1M" "::/results/RUN0001/$2" 2>/dev/null |
+		grep -aqE -- "$3"; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		read -r -t 0.05 <> <(:)
+	done
+	return 0
+}
+
 # monitor SOCKET COMMAND: as a person would type it at QEMU's monitor
 monitor() {
 	perl -MIO::Socket::UNIX -e '
