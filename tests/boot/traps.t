@@ -41,23 +41,27 @@ match "machine.csv counts the NMIs" "$(grep ',nmis_unsent,' "$run/machine.csv")"
 check "the stick is clean" stick_is_clean traps
 
 # One that says that the state of the CPU is right: on the boot CPU, in a bench that takes its time.
-make_stick contained '--quick --suite soak,sync --toggles 20000\n'
-socket=$PWD/$boot_dir/contained.monitor
-rm -f "$socket" "$boot_dir/contained.log"
-boot contained --smp 3 -- -monitor "unix:$socket,server=on,wait=off" &
-running=$!
-# While a line is put on the screen, or a row on the stick, a machine check would be firmware's.
-check "suite soak has begun" when_on_stick contained log.txt 'begin soak/'
-check "a machine check on the boot CPU" monitor "$socket" 'mce 0 4 0xb000000000000000 0x5 0 0'
-wait "$running"
-equal "the boot CPU's: the machine switched itself off" $? 0
-run=$(take contained)
+# Between two lines of the log it may hit firmware, whose matter it is then: the machine ends, and
+# another one is hit.
+contained() {
+	local socket=$PWD/$boot_dir/contained.monitor running
+	make_stick contained '--quick --suite soak,hazard --toggles 20000\n'
+	rm -f "$socket" "$boot_dir/contained.log"
+	boot contained --smp 3 -- -monitor "unix:$socket,server=on,wait=off" &
+	running=$!
+	when_on_stick contained log.txt 'begin soak/' &&
+		monitor "$socket" 'mce 0 4 0xb000000000000000 0x5 0 0' >"$boot_dir/contained.said"
+	wait "$running" && run=$(take contained) && grep -q ',soak,' "$run/results.csv"
+}
+hit=no
+for _ in 1 2 3; do contained && hit=yes && break; done
+equal "a machine check on the boot CPU, and the machine switched itself off" "$hit" yes
 match "the boot CPU's: it is a row" "$(grep -m 1 ',soak,' "$run/results.csv")" \
 	',fail,"?(1 violations: )?vector 18 \(#MC\) on cpu 0 at [^,]* with status 0xb000000000000000: '
 match "the boot CPU's: what came after it ran on all CPUs" \
-	"$(awk -F, '$3 == "sync" && $6 == 3 { print $4, $19 }' "$run/results.csv")" '^round-spinning ok$'
+	"$(awk -F, '$3 == "hazard" && $6 == 3 { print $4, $19 }' "$run/results.csv")" '^int3-batch ok$'
 equal "the boot CPU's: and nothing of it is bad" \
-	"$(awk -F, '$3 == "sync" && $19 != "ok" && $19 != "skip"' "$run/results.csv")" ""
+	"$(awk -F, '$3 == "hazard" && $19 != "ok" && $19 != "skip"' "$run/results.csv")" ""
 equal "the boot CPU's: the end says that a row failed" "$(console contained | tail -n 1)" "end status=1"
 check "the boot CPU's: the stick is clean" stick_is_clean contained
 plan
