@@ -72,7 +72,7 @@ WARN = -Wall -Wextra -Werror
 BASE = -std=gnu11 -O2 -g -MMD -MP -fno-strict-aliasing -fcf-protection=none -mno-red-zone \
 	-fno-stack-protector
 # What core, bench and efi are built with: nothing of a libc, no vector registers in trap handlers.
-FREE = $(BASE) -ffreestanding -mgeneral-regs-only \
+FREE = $(BASE) -ffreestanding -U_FORTIFY_SOURCE -mgeneral-regs-only \
 	-fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections
 # A jump table in the path of #BP or of the sync would be a jump through data, which the check of
 # those paths does not let pass.
