@@ -15,17 +15,23 @@
 
 static bool switched;
 
-bool apic_detect(struct percpu *pc)
+/* @ret_apic: where its registers are, NULL in x2APIC mode. Return: false, it is switched off */
+static bool detect(volatile u32 **ret_apic, u32 *ret_id)
 {
 	u64 base = rdmsr(MSR_APIC_BASE);
+	volatile u32 *apic = base & APIC_BASE_X2APIC ? NULL
+						     : (volatile u32 *)(base & APIC_BASE_ADDRESS);
 
 	if (!(base & APIC_BASE_ENABLED))
 		return false;
-	pc->apic = base & APIC_BASE_X2APIC ? NULL : (volatile u32 *)(base & APIC_BASE_ADDRESS);
-	pc->apic_id = apic_read(pc, APIC_ID);
-	if (pc->apic)
-		pc->apic_id >>= 24;
+	*ret_id = apic ? apic[APIC_ID * 4] >> 24 : (u32)rdmsr(MSR_X2APIC + APIC_ID);
+	*ret_apic = apic;
 	return true;
+}
+
+bool apic_detect(struct percpu *pc)
+{
+	return detect(&pc->apic, &pc->apic_id);
 }
 
 void apic_follow_boot_cpu(void)
@@ -66,12 +72,9 @@ bool apic_switched(void)
 
 bool apic_my_id(u32 *ret_id)
 {
-	struct percpu probe = { 0 };
+	volatile u32 *apic;
 
-	if (!apic_detect(&probe))
-		return false;
-	*ret_id = probe.apic_id;
-	return true;
+	return detect(&apic, ret_id);
 }
 
 u32 apic_read(struct percpu *pc, u32 reg)

@@ -135,7 +135,7 @@ static void expect_clean(u32 nr_touched)
 
 static void the_mode_is_what_the_base_says(void **state)
 {
-	struct percpu pc = { 0 };
+	static struct percpu pc; /* aligned, where an old compiler's stack is not */
 
 	(void)state;
 	/* CPUID says x2APIC, and firmware has not turned it on. */
