@@ -3,8 +3,8 @@ height = rows * (nr_series > 1 ? 2.6 : 1.9) + 6
 load common
 set logscale x
 set xlabel unit
-set xrange [least / 1.5:greatest * 3]
-if (small && greatest / least > (columns > 2 ? 200 : 2000)) {
+set xrange [least / 1.5:greatest * (narrow ? 30 : 3)]
+if (small && greatest / least > 200) {
 	eval "set xtics (".few_figures.")"
 }
 set yrange [rows - 0.4:-0.6]
