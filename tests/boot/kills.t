@@ -48,13 +48,15 @@ is_whole() {
 	[ -n "$said" ] && [ "$(grep -c . "$1/results.csv")" -eq $((said + 1)) ]
 }
 
-# sound RUN: as stick_is_clean, or the power went while firmware gave back what the files of a whole
-# run did not need: its count of free clusters, which is a hint, is written before the clusters are.
+# sound RUN: as stick_is_clean, or the power went while firmware cut the files of a whole run to their
+# length: it writes its count of free clusters, both tables and the length one after the other, and
+# a repair cuts what is blank.
 sound() {
-	local said
+	local said name='/RESULTS/RUN[0-9]+/[A-Z]+\.[A-Z]+'
 	said=$(stick_is_clean kills) && return
 	echo "$said"
-	is_whole "$1" && ! grep -vE '^fsck|^Free cluster summary|^ *Auto-correcting|^Leaving|: [0-9]+ files|^$' \
+	is_whole "$1" && ! grep -vE "^fsck|^Free cluster summary|^ *Auto-correcting|^FATs differ but appear to be intact|\
+^ *Using first FAT|^$name\$|^ *File size is .*, cluster chain length is|^ *Truncating file to|^Leaving|: [0-9]+ files|^\$" \
 		<<<"$said"
 }
 

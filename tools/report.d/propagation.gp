@@ -8,6 +8,8 @@ set ytics ("1/2" 0.5, "1/10" 0.1, "1/100" 0.01, "1/1000" 0.001, "1e-4" 1e-4, "1e
 set xrange [least / 1.2:greatest * 1.2]
 if (narrow && greatest / least > 2000) {
 	eval "set xtics (".few_figures.")"
+} else {
+	eval "set xtics (".round_figures.")"
 }
 set yrange [fewest / 1.5:1.1]
 set grid ytics xtics lt 1 lc rgb grid lw 0.7
