@@ -32,3 +32,18 @@ int all_cpus_down(struct bench_run *run)
 {
 	return all_cpus_down_from(run, 1);
 }
+
+bool all_cpus_home(struct bench_run *run, u32 end, u64 timeout_ns)
+{
+	bool all_home = true;
+
+	for (u32 cpu = 1; cpu < end; cpu++) {
+		int err = machine_cpu_wait(cpu, timeout_ns, NULL);
+
+		all_home = all_home && err != -ERR_TIMEOUT;
+		/* -ERR_INVAL: it was never started. */
+		if (err && err != -ERR_INVAL)
+			bench_violation(run, "cpu %u did not end well", cpu);
+	}
+	return all_home;
+}

@@ -14,13 +14,27 @@ static u32 end_of(const struct others *o)
 	return o->nr_cpus && o->nr_cpus < machine_nr_cpus() ? o->nr_cpus : machine_nr_cpus();
 }
 
-int others_setup(struct bench_run *run, struct others *o)
+/* How many CPUs take part: who has no work does not count, and the runner has set it for per_cpus.
+ */
+static u32 nr_cpus_of(const struct bench_run *run, const struct others_kind *kind)
+{
+	if (run->bench->per_cpus)
+		return run->cpus;
+	return kind->alone || kind->what == OTHERS_IDLE ? 1 : machine_nr_cpus();
+}
+
+int others_setup(struct bench_run *run, struct others *o, const struct others_kind *kind,
+		 struct toggler *t)
 {
 	int err;
 
-	if (o->what != OTHERS_ELSEWHERE)
-		return 0;
-	err = region_build_sites(&o->code, SITE_NOP5_JMP32, 1, SITE_STRIDE_BYTES, 0);
+	o->kind = kind;
+	run->cpus = nr_cpus_of(run, kind);
+	run->sites = kind->nr_sites ? kind->nr_sites : run->sites;
+	o->nr_cpus = run->bench->per_cpus || kind->alone ? run->cpus : 0;
+	err = region_build_sites(&t->sites, SITE_NOP5_JMP32, run->sites, SITE_STRIDE_BYTES, 0);
+	if (!err && kind->what == OTHERS_ELSEWHERE)
+		err = region_build_sites(&o->code, SITE_NOP5_JMP32, 1, SITE_STRIDE_BYTES, 0);
 	return err ? bench_fail(run, err, "%s", region_why()) : 0;
 }
 
@@ -29,7 +43,7 @@ int others_setup(struct bench_run *run, struct others *o)
 static void hold_interrupts_back(void *arg)
 {
 	struct others *o = arg;
-	u64 ticks = machine_ticks(o->irqs_off_ns);
+	u64 ticks = machine_ticks(o->kind->irqs_off_ns);
 
 	/* A-stop: pairs with R-stop. */
 	while (!load_acquire(&o->stop)) {
@@ -55,19 +69,9 @@ static int start_holding(struct bench_run *run, struct others *o)
 /* Return: true when all are home. */
 static bool stop_holding(struct bench_run *run, struct others *o)
 {
-	bool all_home = true;
-
 	/* R-stop: pairs with A-stop; nothing else is passed with it. */
 	store_release(&o->stop, 1);
-	for (u32 cpu = 1; o->what == OTHERS_IRQS_OFF && cpu < end_of(o); cpu++) {
-		int err = machine_cpu_wait(cpu, DEADLINE_NS, NULL);
-
-		all_home = all_home && err != -ERR_TIMEOUT;
-		/* -ERR_INVAL: it was never started. */
-		if (err && err != -ERR_INVAL)
-			bench_violation(run, "cpu %u did not end well", cpu);
-	}
-	return all_home;
+	return o->kind->what != OTHERS_IRQS_OFF || all_cpus_home(run, end_of(o), DEADLINE_NS);
 }
 
 /* ---- All of them ---- */
@@ -79,7 +83,7 @@ int others_start(struct bench_run *run, struct others *o, struct toggler *t)
 
 	if (err)
 		return err;
-	switch (o->what) {
+	switch (o->kind->what) {
 	case OTHERS_IN_CODE:
 		t->watch.nr_cpus = watch.nr_cpus;
 		return toggle_start_victims(run, t);

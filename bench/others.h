@@ -18,17 +18,31 @@ enum others_do {
 	OTHERS_IRQS_OFF, /* hold interrupts back for so long, and take them for a moment */
 };
 
-struct others {
+/* Of the fields, what a bench asks for. */
+struct others_kind {
 	enum others_do what;
 	u32 irqs_off_ns;
+	u32 nr_sites; /* that are changed; 0 = as --batch says */
+	bool alone;
+};
+
+struct others {
+	const struct others_kind *kind;
 	u32 nr_cpus; /* that are in, the boot CPU included; 0 = all */
 	struct site_region code; /* what they run elsewhere */
 	struct victims elsewhere;
 	u32 stop __attribute__((aligned(FALSE_SHARING_BYTES))); /* of those with interrupts off */
 };
 
-/* others_setup() - before others_start(). Return: 0, or an error with run->reason set. */
-int others_setup(struct bench_run *run, struct others *o);
+/**
+ * others_setup() - the sites that are changed, and what others run; before others_start()
+ * @o: all zero, as @t is
+ * @kind: stays where it is until others_end()
+ *
+ * Return: 0, or an error with run->reason set; run->cpus and run->sites are set.
+ */
+int others_setup(struct bench_run *run, struct others *o, const struct others_kind *kind,
+		 struct toggler *t);
 
 /**
  * others_start() - the CPUs that are not wanted are out, the others at it

@@ -69,20 +69,13 @@ int peers_setup(struct bench_run *run, bool spinning, bool interrupts)
 void peers_teardown(struct bench_run *run)
 {
 	struct peers *peers = run->priv;
-	bool all_home = true;
+	bool all_home;
 
 	if (!peers)
 		return;
 	/* R-quit: nothing is published with it. Pairs with A-quit. */
 	store_release(&peers->quit, true);
-	for (u32 cpu = 1; cpu < peers->nr_cpus; cpu++) {
-		int err = machine_cpu_wait(cpu, DEADLINE_NS, NULL);
-
-		all_home = all_home && err != -ERR_TIMEOUT;
-		/* -ERR_INVAL: it was never started. */
-		if (err && err != -ERR_INVAL)
-			bench_violation(run, "cpu %u did not end well", cpu);
-	}
+	all_home = all_cpus_home(run, peers->nr_cpus, DEADLINE_NS);
 	if (peers->borrowed)
 		machine_on_interrupt(peers->before, peers->before_arg);
 	if (peers->some_out)

@@ -251,16 +251,13 @@ static void alive(struct runner *runner)
  * With the core's cycles around all of it, where it has values in ticks. Counters are not read
  * within its windows, which they would lengthen, and by an exit where there is a hypervisor.
  */
-static int take_sample(const struct runner *runner, struct bench_run *run, u64 *values,
-		       u64 *ret_ratio)
+static int take_sample(struct bench_run *run, bool has_core, u64 *values, u64 *ret_ratio)
 {
 	struct core_cycles before, after;
 	int error;
 
-	if (!runner_has_core(runner, run->bench))
-		return run->bench->sample(run, values);
 	*ret_ratio = 0;
-	if (!machine_core_cycles(&before))
+	if (!has_core || !machine_core_cycles(&before))
 		return run->bench->sample(run, values);
 	error = run->bench->sample(run, values);
 	if (machine_core_cycles(&after))
@@ -275,11 +272,12 @@ static int take_sample(const struct runner *runner, struct bench_run *run, u64 *
 static int take_samples(struct runner *runner, struct bench_run *run, size_t *ret_nr)
 {
 	u64 values[BENCH_MAX_SERIES] = { 0 };
+	bool has_core = runner_has_core(runner, run->bench);
 	u64 begin = rdtsc(), spent = 0;
 	size_t nr = 0;
 
 	while (want_sample(runner, run->bench, nr, spent)) {
-		int error = take_sample(runner, run, values, &runner->ratios[nr]);
+		int error = take_sample(run, has_core, values, &runner->ratios[nr]);
 
 		if (error)
 			return error;

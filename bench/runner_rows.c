@@ -131,7 +131,7 @@ static void flush(struct results *results)
 		screen_say(results, "results cannot be stored any more: %s\n", error_name(error));
 }
 
-/* The same in cycles of the core. The first of these rows is the @first of its file. */
+/* The same in cycles of the core, each row with its samples. */
 static void report_cycles(struct runner *runner, const struct suite *suite,
 			  const struct bench_run *run, const struct outcome *outcome)
 {

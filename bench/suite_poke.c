@@ -46,14 +46,6 @@ static const struct series poke_series[NR_POKE_SERIES] = {
 	[POKE_STALE] = { "stale", "count" },  [POKE_SETTLE] = { "settle", "ns" },
 };
 
-/* What the other CPUs do meanwhile; of the fields, what a bench asks for. */
-struct poke_bench {
-	enum others_do what;
-	u32 irqs_off_ns;
-	u32 nr_sites; /* 0 = as --batch says */
-	bool alone;
-};
-
 struct poke {
 	struct toggler toggler;
 	struct others others;
@@ -119,32 +111,14 @@ static int poke_sample(struct bench_run *run, u64 *values)
 
 /* ---- Set-up, check, tear-down ---- */
 
-/* How many CPUs take part: who has no work does not count, and the runner has set it for per_cpus.
- */
-static u32 nr_cpus_of(const struct bench_run *run, const struct poke_bench *bench)
-{
-	if (run->bench->per_cpus)
-		return run->cpus;
-	return bench->alone || bench->what == OTHERS_IDLE ? 1 : machine_nr_cpus();
-}
-
 static int poke_setup(struct bench_run *run)
 {
-	const struct poke_bench *bench = run->bench->param;
 	struct poke *poke = machine_alloc(sizeof(*poke));
-	int err;
 
 	if (!poke)
 		return bench_fail(run, -ERR_NOMEM, "no memory for the bench");
 	run->priv = poke;
-	run->cpus = nr_cpus_of(run, bench);
-	run->sites = bench->nr_sites ? bench->nr_sites : run->sites;
-	poke->others.what = bench->what;
-	poke->others.irqs_off_ns = bench->irqs_off_ns;
-	poke->others.nr_cpus = run->bench->per_cpus || bench->alone ? run->cpus : 0;
-	err = region_build_sites(&poke->toggler.sites, SITE_NOP5_JMP32, run->sites,
-				 SITE_STRIDE_BYTES, 0);
-	return err ? bench_fail(run, err, "%s", region_why()) : others_setup(run, &poke->others);
+	return others_setup(run, &poke->others, run->bench->param, &poke->toggler);
 }
 
 /* Both forms on this CPU first, then with the others where they belong. */
@@ -174,16 +148,16 @@ static void poke_teardown(struct bench_run *run)
 	machine_free(poke, sizeof(*poke));
 }
 
-static const struct poke_bench in_sites = { .what = OTHERS_IN_CODE };
-static const struct poke_bench elsewhere = { .what = OTHERS_ELSEWHERE };
-static const struct poke_bench idle = { .what = OTHERS_IDLE };
-static const struct poke_bench irqs_off = {
+static const struct others_kind in_sites = { .what = OTHERS_IN_CODE };
+static const struct others_kind elsewhere = { .what = OTHERS_ELSEWHERE };
+static const struct others_kind idle = { .what = OTHERS_IDLE };
+static const struct others_kind irqs_off = {
 	.what = OTHERS_IRQS_OFF,
 	.irqs_off_ns = 100 * NSEC_PER_USEC,
 	.nr_sites = 16,
 };
-static const struct poke_bench some_cpus = { .what = OTHERS_IN_CODE, .nr_sites = 16 };
-static const struct poke_bench alone = { .nr_sites = 16, .alone = true };
+static const struct others_kind some_cpus = { .what = OTHERS_IN_CODE, .nr_sites = 16 };
+static const struct others_kind alone = { .nr_sites = 16, .alone = true };
 
 #define POKE_BENCH(title, bench, caps, ...)                                                        \
 	{                                                                                          \

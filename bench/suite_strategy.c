@@ -28,14 +28,10 @@ static const struct series strategy_series[NR_STRATEGY_SERIES] = {
 	[STRATEGY_SYNCS] = { "syncs", "count" },
 };
 
-/* Of the fields, what a bench asks for. */
 struct way {
 	strategy_fn how;
 	u32 floor_phases; /* what cannot be avoided if it is to be done in such a way */
-	enum others_do others;
-	u32 irqs_off_ns;
-	u32 nr_sites; /* 0 = as --batch says */
-	bool alone;
+	struct others_kind others;
 };
 
 struct strategy_bench {
@@ -44,32 +40,15 @@ struct strategy_bench {
 	struct floor floor;
 };
 
-/* How many CPUs take part: who has no work does not count, and the runner has set it for per_cpus.
- */
-static u32 nr_cpus_of(const struct bench_run *run, const struct way *way)
-{
-	if (run->bench->per_cpus)
-		return run->cpus;
-	return way->alone || way->others == OTHERS_IDLE ? 1 : machine_nr_cpus();
-}
-
 static int strategy_setup(struct bench_run *run)
 {
 	const struct way *way = run->bench->param;
 	struct strategy_bench *b = machine_alloc(sizeof(*b));
-	int err;
 
 	if (!b)
 		return bench_fail(run, -ERR_NOMEM, "no memory for the bench");
 	run->priv = b;
-	run->cpus = nr_cpus_of(run, way);
-	run->sites = way->nr_sites ? way->nr_sites : run->sites;
-	b->others.what = way->others;
-	b->others.irqs_off_ns = way->irqs_off_ns;
-	b->others.nr_cpus = run->bench->per_cpus || way->alone ? run->cpus : 0;
-	err = region_build_sites(&b->strategy.toggler.sites, SITE_NOP5_JMP32, run->sites,
-				 SITE_STRIDE_BYTES, 0);
-	return err ? bench_fail(run, err, "%s", region_why()) : others_setup(run, &b->others);
+	return others_setup(run, &b->others, &way->others, &b->strategy.toggler);
 }
 
 /* Both forms by the engine; then both this way, before there is anybody to see it. */
@@ -127,7 +106,7 @@ static void strategy_teardown(struct bench_run *run)
 #define WAY(fn, phases, where, ...)                                                                \
 	.param = &(const struct way)                                                               \
 	{                                                                                          \
-		.how = (fn), .floor_phases = (phases), .others = (where), __VA_ARGS__              \
+		.how = (fn), .floor_phases = (phases), .others = { .what = (where), __VA_ARGS__ }, \
 	}
 #define STRATEGY_BENCH(title, caps, plan, ...)                                                     \
 	{                                                                                          \
