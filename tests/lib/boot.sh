@@ -60,9 +60,12 @@ take() {
 }
 
 # when PATTERN LOG: wait until there is such a line
-when() {
+when() { until_so grep -qE -- "$1" "$2"; }
+
+# until_so COMMAND...: until it succeeds; not for longer than a minute
+until_so() {
 	local deadline=$((SECONDS + 60))
-	until grep -qE -- "$1" "$2" 2>/dev/null; do
+	until "$@" 2>/dev/null; do
 		[ "$SECONDS" -lt "$deadline" ] || return 1
 		read -r -t 0.05 <> <(:)
 	done
@@ -93,14 +96,9 @@ press() {
 
 # when_on_stick NAME FILE PATTERN: wait until a file in the first run's folder has such a line. The
 # last that comes before a bench is the line in log.txt that it begins.
-when_on_stick() {
-	local deadline=$((SECONDS + 60))
-	until MTOOLS_SKIP_CHECK=1 mtype -i "$boot_dir/$1.img@@1M" "::/results/RUN0001/$2" 2>/dev/null |
-		grep -aqE -- "$3"; do
-		[ "$SECONDS" -lt "$deadline" ] || return 1
-		read -r -t 0.05 <> <(:)
-	done
-	return 0
+when_on_stick() { until_so stick_says "$@"; }
+stick_says() {
+	MTOOLS_SKIP_CHECK=1 mtype -i "$boot_dir/$1.img@@1M" "::/results/RUN0001/$2" | grep -aqE -- "$3"
 }
 
 # monitor SOCKET COMMAND: as a person would type it at QEMU's monitor
