@@ -3,7 +3,11 @@
 # What all figures share. Set before: data, out, narrow (0, 1), panels, names (of the panels, words),
 # nr_series, rows (categories), height (of a panel, in lines of text; each figure knows), emulated (0, 1).
 
-columns = narrow ? 1 : (panels < 3 ? panels : 3)
+# Set before, or not: most_columns, where a panel needs more of the width than a third.
+if (!exists("most_columns")) {
+	most_columns = 3
+}
+columns = narrow ? 1 : (panels < most_columns ? panels : most_columns)
 lines = ceil(1.0 * panels / columns)
 width = narrow ? 400 : 960
 # A panel that is hardly wider than a phone.
